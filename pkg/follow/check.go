@@ -1,0 +1,112 @@
+package follow
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+)
+
+// seenOf is what is remembered of a message.
+func seenOf(m stream.Message) view.Seen {
+	h := sha256.New()
+	h.Write([]byte(m.Subject))
+	h.Write([]byte{0})
+	h.Write(m.Data)
+	return view.Seen{Sequence: m.Sequence, Time: m.Time.UTC(), Hash: h.Sum(nil), Subject: m.Subject, EventID: m.EventID}
+}
+
+// check compares the view with the streams. A reason that is not empty says why the view does not fit; an error says
+// that the comparison could not be made.
+func (f *Follower) check(ctx context.Context) (infos map[string]stream.Info, reason string, err error) {
+	infos = map[string]stream.Info{}
+	for _, name := range f.cfg.Streams {
+		info, err := f.cfg.Log.Info(ctx, name)
+		if err != nil {
+			return nil, "", fmt.Errorf("follow: %w", err)
+		}
+		infos[name] = info
+		why, err := f.checkStream(ctx, name, info)
+		if err != nil {
+			return nil, "", err
+		}
+		if why != "" && reason == "" {
+			reason = name + ": " + why
+		}
+	}
+	return infos, reason, nil
+}
+
+func (f *Follower) checkStream(ctx context.Context, name string, info stream.Info) (reason string, err error) {
+	var mark view.Mark
+	var seen []view.Seen
+	err = f.view.Read(func(tx *view.Tx) error {
+		if mark, _, err = tx.Mark(name); err != nil {
+			return err
+		}
+		seen, err = tx.Seen(name)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case mark.Sequence == 0:
+		return "", nil
+	case mark.Incarnation != info.Incarnation:
+		return fmt.Sprintf("incarnation %q, was %q", info.Incarnation, mark.Incarnation), nil
+	case !mark.Created.Equal(info.Created):
+		return fmt.Sprintf("created %s, was %s", info.Created, mark.Created), nil
+	case mark.Sequence > info.Last:
+		return fmt.Sprintf("ends at %d, had read %d", info.Last, mark.Sequence), nil
+	}
+	return f.checkSeen(ctx, name, seen)
+}
+
+// checkSeen looks for every remembered message on the log.
+func (f *Follower) checkSeen(ctx context.Context, name string, seen []view.Seen) (reason string, err error) {
+	there := 0
+	for _, s := range seen {
+		m, ok, err := f.cfg.Log.At(ctx, name, s.Sequence)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			explained, err := f.explained(ctx, name, s)
+			if err != nil {
+				return "", err
+			}
+			if !explained {
+				return fmt.Sprintf("message %d is missing", s.Sequence), nil
+			}
+			continue
+		}
+		there++
+		// The time counts too: after a rollback the same event may lie at the same place once more.
+		if now := seenOf(m); !now.Time.Equal(s.Time) || !bytes.Equal(now.Hash, s.Hash) {
+			return fmt.Sprintf("message %d is another one", s.Sequence), nil
+		}
+	}
+	if len(seen) > 0 && there == 0 {
+		return "none of the remembered messages is left", nil
+	}
+	return "", nil
+}
+
+// explained tells whether a message may be missing: a newer one of the same subject took its place, or the view knows.
+func (f *Follower) explained(ctx context.Context, name string, s view.Seen) (known bool, err error) {
+	m, ok, err := f.cfg.Log.Last(ctx, stream.NewGuard(name, s.Subject))
+	if err != nil {
+		return false, err
+	}
+	if ok && m.Sequence > s.Sequence {
+		return true, nil
+	}
+	if f.cfg.Explains == nil {
+		return false, nil
+	}
+	err = f.view.Read(func(tx *view.Tx) error { known = f.cfg.Explains(tx, name, s); return nil })
+	return known, err
+}

@@ -1,0 +1,152 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+)
+
+// Apply changes the view for one message. Its result must depend on the messages alone and be the same for every
+// interleaving of several streams; an error stops the follower, since going on would leave a hole.
+type Apply func(tx *view.Tx, m stream.Message) error
+
+// Config says what is followed and where it goes.
+type Config struct {
+	// Log that is followed.
+	Log *stream.Log
+	// Path of the view's file, Buckets in it, and Format, to be changed whenever what lies in them changes its meaning.
+	Path    string
+	Buckets []string
+	Format  string
+	// Streams that are followed, by name.
+	Streams []string
+	// Apply changes the view for one message.
+	Apply Apply
+	// Applied, if set, is called after a batch of one stream is in the view, in the stream's order. It must not block.
+	Applied func([]stream.Message)
+	// Explains, if set, tells why a remembered message may be missing on the log, besides a newer one of its subject.
+	Explains func(tx *view.Tx, stream string, s view.Seen) bool
+	// Logger; nil discards.
+	Logger *slog.Logger
+}
+
+// Follower owns a view and keeps it in step. Use it after Start has returned.
+type Follower struct {
+	cfg     Config
+	log     *slog.Logger
+	view    *view.View
+	sources map[string]*source
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// New makes a follower that has not started.
+func New(cfg Config) *Follower {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Follower{cfg: cfg, log: log}
+}
+
+// Start opens the view, checks it against the log, makes it anew if it does not fit, and begins to follow. It returns
+// before the view has caught up; Ready tells when it has.
+func (f *Follower) Start(ctx context.Context) error {
+	if err := f.open(); err != nil {
+		return err
+	}
+	infos, reason, err := f.check(ctx)
+	if err != nil {
+		return errors.Join(err, f.view.Close())
+	}
+	if reason != "" {
+		if err := f.rebuild(reason); err != nil {
+			return err
+		}
+	}
+	return f.begin(ctx, infos)
+}
+
+func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) error {
+	//nolint:contextcheck // following outlives the start
+	run, cancel := context.WithCancel(context.Background())
+	f.cancel = cancel
+	f.sources = map[string]*source{}
+	for _, name := range f.cfg.Streams {
+		s, err := f.newSource(ctx, name, infos[name])
+		if err != nil {
+			cancel()
+			return errors.Join(err, f.view.Close())
+		}
+		f.sources[name] = s
+	}
+	for _, s := range f.sources {
+		f.done.Go(func() { s.read(run) })
+		f.done.Go(func() { s.apply(run) })
+	}
+	return nil
+}
+
+func (f *Follower) viewConfig() view.Config {
+	return view.Config{Path: f.cfg.Path, Buckets: f.cfg.Buckets, Format: f.cfg.Format}
+}
+
+func (f *Follower) open() (err error) {
+	f.view, err = view.Open(f.viewConfig())
+	if errors.Is(err, view.ErrUseless) {
+		f.log.Warn("the view cannot be used and is made anew", "path", f.cfg.Path, "reason", err)
+		if err := putAside(f.cfg.Path); err != nil {
+			return err
+		}
+		f.view, err = view.Open(f.viewConfig())
+	}
+	return err
+}
+
+// rebuild puts the view aside and opens an empty one. The old file is renamed, not deleted: where the log has lost
+// something it may be the only copy.
+func (f *Follower) rebuild(reason string) error {
+	f.log.Error("the view does not fit the log and is made anew", "path", f.cfg.Path, "reason", reason)
+	if err := f.view.Close(); err != nil {
+		return err
+	}
+	if err := putAside(f.cfg.Path); err != nil {
+		return err
+	}
+	var err error
+	f.view, err = view.Open(f.viewConfig())
+	return err
+}
+
+// Stop ends following and closes the view. It is safe without Start and twice.
+func (f *Follower) Stop(context.Context) error {
+	if f.cancel == nil {
+		return nil
+	}
+	f.cancel()
+	f.cancel = nil
+	f.done.Wait()
+	return f.view.Close()
+}
+
+// Ready is nil once the view holds everything that was on the log when following began, and while nothing failed.
+func (f *Follower) Ready(context.Context) error {
+	for name, s := range f.sources {
+		if err := s.state(); err != nil {
+			return fmt.Errorf("following %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Read looks at the view as it is.
+func (f *Follower) Read(fn func(*view.Tx) error) error { return f.view.Read(fn) }
+
+// View is the view itself, for its sums.
+func (f *Follower) View() *view.View { return f.view }

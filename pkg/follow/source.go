@@ -1,0 +1,172 @@
+package follow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+)
+
+const (
+	// inHand bounds the messages read but not yet applied.
+	inHand = 1024
+	// maxBatch bounds the messages of one transaction.
+	maxBatch = 1000
+)
+
+// errBehind says that the view has not yet read what was on the log when following began.
+var errBehind = errors.New("not caught up")
+
+// source is one stream on its way into the view.
+type source struct {
+	f      *Follower
+	name   string
+	start  view.Mark // where following began, and of which incarnation
+	target uint64    // the last message on the log then
+	queue  chan stream.Message
+
+	mu      sync.Mutex
+	moved   chan struct{} // closed and replaced when applied changes
+	applied uint64
+	failed  error
+}
+
+func (f *Follower) newSource(ctx context.Context, name string, info stream.Info) (*source, error) {
+	s := &source{f: f, name: name, queue: make(chan stream.Message, inHand), moved: make(chan struct{})}
+	err := f.view.Read(func(tx *view.Tx) (err error) {
+		s.start, _, err = tx.Mark(name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.start.Incarnation, s.start.Created, s.applied = info.Incarnation, info.Created, s.start.Sequence
+	last, ok, err := f.cfg.Log.Last(ctx, stream.NewGuard(name, ">"))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		s.target = last.Sequence
+	}
+	return s, nil
+}
+
+func (s *source) read(ctx context.Context) {
+	defer close(s.queue)
+	_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) {
+		select {
+		case s.queue <- m:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (s *source) apply(ctx context.Context) {
+	batch := make([]stream.Message, 0, maxBatch)
+	for {
+		batch = s.gather(batch[:0])
+		if len(batch) == 0 || ctx.Err() != nil {
+			return
+		}
+		if err := s.applyBatch(batch); err != nil {
+			s.fail(err)
+			s.f.log.Error("following stopped: a message could not be applied", "stream", s.name, "error", err)
+			for range s.queue { //nolint:revive // the reader must be able to end
+			}
+			return
+		}
+	}
+}
+
+// gather waits for one message and takes what else is at hand.
+func (s *source) gather(batch []stream.Message) []stream.Message {
+	m, ok := <-s.queue
+	for ok {
+		batch = append(batch, m)
+		if len(batch) == maxBatch {
+			return batch
+		}
+		select {
+		case m, ok = <-s.queue:
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (s *source) applyBatch(batch []stream.Message) error {
+	seen := make([]view.Seen, 0, len(batch))
+	for _, m := range batch[max(0, len(batch)-view.Remembered):] {
+		seen = append(seen, seenOf(m))
+	}
+	mark := s.start
+	mark.Stream, mark.Sequence = s.name, batch[len(batch)-1].Sequence
+	err := s.f.view.Apply(mark, seen, func(tx *view.Tx) error {
+		for _, m := range batch {
+			if err := s.f.cfg.Apply(tx, m); err != nil {
+				return fmt.Errorf("message %d of %s (%s): %w", m.Sequence, s.name, m.Subject, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if s.f.cfg.Applied != nil {
+		s.f.cfg.Applied(batch)
+	}
+	s.advance(mark.Sequence)
+	return nil
+}
+
+func (s *source) advance(to uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.applied = to
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+func (s *source) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = err
+	close(s.moved)
+	s.moved = make(chan struct{})
+}
+
+func (s *source) state() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	if s.applied < s.target {
+		return fmt.Errorf("%w: at %d of %d", errBehind, s.applied, s.target)
+	}
+	return nil
+}
+
+// wait returns when the view has applied everything of the stream up to a sequence.
+func (s *source) wait(ctx context.Context, sequence uint64) error {
+	for {
+		s.mu.Lock()
+		applied, failed, moved := s.applied, s.failed, s.moved
+		s.mu.Unlock()
+		if applied >= sequence {
+			return nil
+		}
+		if failed != nil {
+			return failed
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package follow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+)
+
+// positionTime is how long a read waits for the position it asks for.
+const positionTime = 2 * time.Second
+
+// Position is how far the view has come in every stream it follows.
+func (f *Follower) Position() stream.Position {
+	p := make(stream.Position, 0, len(f.sources))
+	for name, s := range f.sources {
+		s.mu.Lock()
+		p = append(p, stream.Mark{Stream: name, Incarnation: s.start.Incarnation, Sequence: s.applied})
+		s.mu.Unlock()
+	}
+	return p
+}
+
+// WaitPosition waits until the view has come as far as a position's token says, at most 2 s, then Unavailable. Marks
+// of streams that this view does not follow, or of another incarnation, say nothing about it and are passed over.
+func (f *Follower) WaitPosition(ctx context.Context, token string) error {
+	p, err := stream.ParsePosition(token)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, positionTime)
+	defer cancel()
+	for _, m := range p {
+		s, ok := f.sources[m.Stream]
+		if !ok || s.start.Incarnation != m.Incarnation {
+			continue
+		}
+		if err := s.wait(ctx, m.Sequence); err != nil {
+			return behind(m.Stream, err)
+		}
+	}
+	return nil
+}
+
+// Wait waits until the view has applied everything of a stream up to a sequence, at most 2 s, then Unavailable.
+func (f *Follower) Wait(ctx context.Context, name string, sequence uint64) error {
+	s, ok := f.sources[name]
+	if !ok {
+		return fmt.Errorf("follow: %s is not followed", name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, positionTime)
+	defer cancel()
+	if err := s.wait(ctx, sequence); err != nil {
+		return behind(name, err)
+	}
+	return nil
+}
+
+// Newest asks the leader for a guard's last sequence and waits until the view has it: what another replica has just
+// acknowledged is then seen here.
+func (f *Follower) Newest(ctx context.Context, g stream.Guard) error {
+	m, ok, err := f.cfg.Log.Last(ctx, g)
+	if err != nil || !ok {
+		return err
+	}
+	return f.Wait(ctx, g.Stream(), m.Sequence)
+}
+
+func behind(name string, err error) error {
+	return fault.Op("follow.wait", fault.New(fault.Unavailable, "UNAVAILABLE",
+		fault.Param("stream", name), fault.Wrapping(err), fault.RetryIn(time.Second)))
+}
+
+// Decide looks at the view, which has everything under the guard, and says what to write: an event, or nil for
+// nothing. Its error ends the commit. It may be called several times.
+type Decide func(tx *view.Tx) (*stream.Event, error)
+
+// Commit takes a decision under a guard upon a view that has everything the leader has, appends it, and waits until
+// the view has it too, so that a read that follows sees it. It returns the position that includes it. See
+// [stream.Log.Commit] for what happens when somebody else was first or no answer comes.
+func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, decide Decide) (stream.Position, error) {
+	seq, err := f.cfg.Log.Commit(ctx, g, eventID, func(ctx context.Context, last uint64) (*stream.Event, error) {
+		return f.decide(ctx, g, eventID, last, decide)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Wait(ctx, g.Stream(), seq); err != nil {
+		f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "guard", g.String(), "sequence", seq)
+	}
+	mark := stream.Mark{Stream: g.Stream(), Incarnation: f.sources[g.Stream()].start.Incarnation, Sequence: seq}
+	return stream.Position{mark}, nil
+}
+
+func (f *Follower) decide(
+	ctx context.Context, g stream.Guard, eventID string, last uint64, decide Decide,
+) (event *stream.Event, err error) {
+	if err := f.Wait(ctx, g.Stream(), last); err != nil {
+		return nil, err
+	}
+	err = f.view.Read(func(tx *view.Tx) error {
+		if seq, ok := tx.Stored(g.Stream(), eventID); ok {
+			return &stream.Stored{Sequence: seq}
+		}
+		event, err = decide(tx)
+		return err
+	})
+	return event, err
+}

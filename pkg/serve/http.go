@@ -1,0 +1,103 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	headerTime = 10 * time.Second
+	idleTime   = 2 * time.Minute
+	maxHeader  = 64 << 10
+)
+
+// HTTP is an HTTP server with limits on what a client may send and how long it may idle. Writing has no limit, since
+// event streams last for hours: handlers that write to slow clients set their own.
+type HTTP struct {
+	server *http.Server
+	log    *slog.Logger
+	done   chan struct{}
+}
+
+// NewHTTP makes a server that does not listen yet.
+func NewHTTP(handler http.Handler, log *slog.Logger) *HTTP {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	h := &HTTP{log: log, done: make(chan struct{})}
+	h.server = &http.Server{
+		Handler:           h.recovering(handler),
+		ReadHeaderTimeout: headerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return h
+}
+
+// OnShutdown registers what must end when Stop begins, such as event streams, which would never end by themselves.
+func (h *HTTP) OnShutdown(fn func()) { h.server.RegisterOnShutdown(fn) }
+
+// Listen answers on a network address until Stop and returns the address it really has.
+func (h *HTTP) Listen(ctx context.Context, address string) (net.Addr, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(h.done)
+		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			h.log.Error("the HTTP listener ended", "error", err)
+		}
+	}()
+	return l.Addr(), nil
+}
+
+// Stop takes no more requests and waits for those under way until the context is done, then cuts them off. It must
+// only be called after Listen has succeeded.
+func (h *HTTP) Stop(ctx context.Context) error {
+	err := h.server.Shutdown(ctx)
+	if err != nil {
+		err = h.server.Close()
+	}
+	<-h.done
+	return err
+}
+
+// recovering answers 500 where a handler panics; the process lives on.
+func (h *HTTP) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) //nolint:forbidigo // net/http's own way to cut a connection
+			}
+			h.log.ErrorContext(r.Context(), "a handler panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			w.WriteHeader(http.StatusInternalServerError)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Health answers 200 while check returns nil and 503 with the reason otherwise.
+func Health(check func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		if err := check(r.Context()); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte(err.Error() + "\n"))
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+}

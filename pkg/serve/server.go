@@ -1,0 +1,90 @@
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// maxMessage is the largest gRPC message, in bytes: an hour of speech is well below 1 MiB.
+const maxMessage = 16 << 20
+
+// Config of a server.
+type Config struct {
+	// Logger; nil discards.
+	Logger *slog.Logger
+	// Unary and Stream are called around every call, behind the server's own interceptors, in this order.
+	Unary  []grpc.UnaryServerInterceptor
+	Stream []grpc.StreamServerInterceptor
+}
+
+// Server is a gRPC server.
+type Server struct {
+	grpc   *grpc.Server
+	health *health.Server
+	done   sync.WaitGroup
+
+	mu    sync.Mutex
+	local []*localListener
+}
+
+// New makes a server that does not listen yet.
+func New(cfg Config) *Server {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	a := around{log: log}
+	s := &Server{health: health.NewServer()}
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{a.unary}, cfg.Unary...)...),
+		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{a.stream}, cfg.Stream...)...),
+		grpc.WaitForHandlers(true),
+	)
+	healthv1.RegisterHealthServer(s.grpc, s.health)
+	return s
+}
+
+// GRPC is where services register.
+func (s *Server) GRPC() grpc.ServiceRegistrar { return s.grpc }
+
+// Listen answers on a network address until Stop and returns the address it really has.
+func (s *Server) Listen(ctx context.Context, address string) (net.Addr, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	s.serve(l)
+	return l.Addr(), nil
+}
+
+func (s *Server) serve(l net.Listener) {
+	s.done.Go(func() { _ = s.grpc.Serve(l) })
+}
+
+// Stop takes no more calls and waits for those under way until the context is done, then cuts them off.
+func (s *Server) Stop(ctx context.Context) error {
+	s.health.Shutdown()
+	graceful := make(chan struct{})
+	go func() { s.grpc.GracefulStop(); close(graceful) }()
+	select {
+	case <-graceful:
+	case <-ctx.Done():
+		s.grpc.Stop()
+		<-graceful
+	}
+	s.mu.Lock()
+	for _, l := range s.local {
+		_ = l.Close()
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+	return nil
+}

@@ -1,0 +1,88 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Conflict says that a compare-and-set was refused: the guard moved, or another write under it is in flight. It is
+// not yet a verdict on the writer's own event, which an earlier try may have stored.
+type Conflict struct {
+	// Guard that refused.
+	Guard Guard
+	// InFlight is set when a replicated stream's leader refused because of a proposal it has not yet decided: the
+	// guard need not have moved, and may never.
+	InFlight bool
+}
+
+// Error names the guard.
+func (c *Conflict) Error() string {
+	if c.InFlight {
+		return fmt.Sprintf("stream: write in flight under %s", c.Guard)
+	}
+	return fmt.Sprintf("stream: %s has moved", c.Guard)
+}
+
+// ErrUnknown says that nobody can tell whether an event was stored. The caller may try again with the same event id.
+var ErrUnknown = errors.New("stream: outcome unknown")
+
+// Append writes an event if the guard's last sequence is still expected (0: nothing was ever written under it). It
+// returns the event's sequence once the server has it on disk; [Conflict] when it was refused; [ErrUnknown] when no
+// answer came; another fault when it surely was not stored (e.g. the stream is full: Unavailable).
+func (l *Log) Append(ctx context.Context, g Guard, expected uint64, e Event) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	opts := []jetstream.PublishOpt{
+		jetstream.WithExpectStream(g.stream),
+		jetstream.WithExpectLastSequenceForSubject(expected, g.filter),
+	}
+	if e.TTL > 0 {
+		opts = append(opts, jetstream.WithMsgTTL(e.TTL))
+	}
+	ack, err := l.js.PublishMsg(ctx, e.message(), opts...)
+	if err == nil {
+		return ack.Sequence, nil
+	}
+	return 0, verdict(g, err)
+}
+
+// verdict sorts the errors of a publish: refused, surely not stored, or unknown.
+func verdict(g Guard, err error) error {
+	var api *jetstream.APIError
+	switch {
+	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+		return &Conflict{Guard: g}
+	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return &Conflict{Guard: g, InFlight: true}
+	case errors.As(err, &api) && api.Code == 503:
+		return unavailable("stream.append", err)
+	case errors.As(err, &api):
+		return fault.Op("stream.append", fault.New(fault.Internal, "INTERNAL", fault.Wrapping(err)))
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fault.New(fault.TooLarge, "BODY_TOO_LARGE", fault.Wrapping(err))
+	default:
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+}
+
+// Purge removes the messages of one subject whose sequence is below the given one. It is invisible to followers:
+// write down why first. Bytes may stay on disk until the server compacts.
+func (l *Log) Purge(ctx context.Context, stream, subject string, below uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	s, err := l.handle(ctx, stream)
+	if err != nil {
+		return err
+	}
+	err = s.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(below))
+	if err != nil {
+		return unavailable("stream.purge", err)
+	}
+	return nil
+}

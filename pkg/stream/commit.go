@@ -1,0 +1,148 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/kikigaki/kikigaki/pkg/fault"
+)
+
+// Limits of one commit: a decision is taken again at most 8 times and for 20 s, which outlasts a leader election.
+const (
+	maxRounds  = 8
+	commitTime = 20 * time.Second
+)
+
+// Decision is what a commit writes: decided upon the state that includes everything under the guard up to last.
+// Returning a nil event and no error means that nothing is to be written; returning [Stored] that an earlier try was.
+type Decision func(ctx context.Context, last uint64) (*Event, error)
+
+// Stored is what a decision returns when it knows by other means that this commit's event is on the log. It matters
+// where only the newest message of a subject is kept: somebody's later event may have taken the place of ours.
+type Stored struct{ Sequence uint64 }
+
+// Error says so.
+func (s *Stored) Error() string { return fmt.Sprintf("stream: stored at %d", s.Sequence) }
+
+// Commit takes a decision under a guard and appends it, as often as it takes until the outcome is certain. Every try
+// must use the event id that is handed in. It returns the sequence of the event, or the guard's last sequence when
+// there was nothing to write.
+//
+// A refusal or a missing answer is not a verdict. Before deciding again, Commit looks for its own event id behind the
+// sequence it had expected: there, and only there, an earlier try can have been stored. When the outcome stays open
+// the error is Unavailable with code UNKNOWN_OUTCOME, and the same event id may be committed again.
+func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decision) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	c := commit{log: l, guard: g, eventID: eventID, decide: decide, pause: newPause()}
+	for c.rounds < maxRounds {
+		seq, done, err := c.try(ctx)
+		if done {
+			return seq, err
+		}
+		c.last = err
+		select {
+		case <-time.After(c.pause.NextBackOff()):
+		case <-ctx.Done():
+			return 0, c.open(ctx.Err())
+		}
+	}
+	return 0, c.open(c.last)
+}
+
+func newPause() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = time.Millisecond, 2, 250*time.Millisecond
+	b.RandomizationFactor = 0.5
+	return b
+}
+
+type commit struct {
+	log     *Log
+	guard   Guard
+	eventID string
+	decide  Decision
+	pause   *backoff.ExponentialBackOff
+	rounds  int
+	// sent is set once an event may be on its way, expected is what it expected then.
+	sent     bool
+	expected uint64
+	// inFlight is set when the last refusal was about another write in flight.
+	inFlight bool
+	last     error
+}
+
+// try is one round. done is false when the outcome is not certain yet.
+func (c *commit) try(ctx context.Context) (seq uint64, done bool, err error) {
+	m, _, err := c.log.Last(ctx, c.guard)
+	if err != nil {
+		return 0, false, err // the leader is being elected: waiting is no round
+	}
+	if c.sent {
+		if seq, found, err := c.own(ctx); err != nil || found {
+			return seq, found, err
+		}
+		if c.inFlight && m.Sequence == c.expected {
+			c.inFlight = false // ask again before the next look: the write in flight may have come to nothing
+			return 0, false, &Conflict{Guard: c.guard, InFlight: true}
+		}
+	}
+	event, err := c.decide(ctx, m.Sequence)
+	var stored *Stored
+	if errors.As(err, &stored) {
+		return stored.Sequence, true, nil
+	}
+	if err != nil {
+		return 0, true, c.refused(ctx, err)
+	}
+	if event == nil {
+		return m.Sequence, true, nil
+	}
+	return c.append(ctx, m.Sequence, *event)
+}
+
+func (c *commit) append(ctx context.Context, expected uint64, e Event) (uint64, bool, error) {
+	e.ID = c.eventID
+	seq, err := c.log.Append(ctx, c.guard, expected, e)
+	if err == nil {
+		return seq, true, nil
+	}
+	var conflict *Conflict
+	refused := errors.As(err, &conflict)
+	if !refused && !errors.Is(err, ErrUnknown) {
+		return 0, true, err
+	}
+	if c.inFlight = refused && conflict.InFlight; !c.inFlight {
+		c.rounds++
+	}
+	c.sent, c.expected = true, expected
+	return 0, false, err
+}
+
+// own looks for this commit's event where an earlier try would have been stored.
+func (c *commit) own(ctx context.Context) (uint64, bool, error) {
+	m, ok, err := c.log.After(ctx, c.guard, c.expected)
+	if err != nil || !ok || m.EventID != c.eventID {
+		return 0, false, err
+	}
+	return m.Sequence, true, nil
+}
+
+// refused passes a decision's own error on, unless the decision was cut short while an earlier try is still open.
+func (c *commit) refused(ctx context.Context, err error) error {
+	if c.sent && ctx.Err() != nil {
+		return c.open(err)
+	}
+	return err
+}
+
+func (c *commit) open(err error) error {
+	if !c.sent {
+		return unavailable("stream.commit", err)
+	}
+	return fault.Op("stream.commit", fault.New(fault.Unavailable, "UNKNOWN_OUTCOME",
+		fault.Wrapping(fmt.Errorf("%w: %w", ErrUnknown, err)), fault.RetryIn(time.Second)))
+}

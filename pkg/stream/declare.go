@@ -1,0 +1,114 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// incarnationKey is where a stream's metadata says which incarnation it is.
+const incarnationKey = "kikigaki-incarnation"
+
+// Declaration is what a stream has to be like.
+type Declaration struct {
+	// Name of the stream.
+	Name string
+	// Description for people who look at the server.
+	Description string
+	// Subjects that it stores.
+	Subjects []string
+	// PerSubject is how many messages of a subject are kept; 0 keeps all.
+	PerSubject int64
+	// MaxAge of a message; 0 keeps them for ever.
+	MaxAge time.Duration
+	// MaxBytes of the stream, at least 1; a full stream refuses new messages instead of dropping old ones.
+	MaxBytes int64
+	// Memory keeps it in memory: it is gone with the server.
+	Memory bool
+	// TTL lets a message say how long it lives.
+	TTL bool
+}
+
+// Declare creates the stream if it is missing and changes only what differs: an update without a difference has lost
+// messages in clusters. The incarnation of an existing stream is carried over, since an update replaces the metadata
+// as a whole; a new stream gets a new one. Created tells whether the stream is new.
+func (l *Log) Declare(ctx context.Context, d Declaration) (info Info, created bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*requestTimeout)
+	defer cancel()
+	s, err := l.js.Stream(ctx, d.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return l.create(ctx, d)
+	}
+	if err != nil {
+		return Info{}, false, unavailable("stream.declare", err)
+	}
+	have := s.CachedInfo().Config
+	want := merge(have, l.config(d))
+	if reflect.DeepEqual(have, want) {
+		return infoOf(s.CachedInfo()), false, nil
+	}
+	if s, err = l.js.UpdateStream(ctx, want); err != nil {
+		return Info{}, false, fmt.Errorf("stream: update %s: %w", d.Name, err)
+	}
+	return infoOf(s.CachedInfo()), false, nil
+}
+
+func (l *Log) create(ctx context.Context, d Declaration) (Info, bool, error) {
+	cfg := l.config(d)
+	cfg.Metadata = map[string]string{incarnationKey: rand.Text()[:12]}
+	s, err := l.js.CreateStream(ctx, cfg)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another replica was first
+		return l.Declare(ctx, d)
+	}
+	if err != nil {
+		return Info{}, false, fmt.Errorf("stream: create %s: %w", d.Name, err)
+	}
+	return infoOf(s.CachedInfo()), true, nil
+}
+
+func (l *Log) config(d Declaration) jetstream.StreamConfig {
+	cfg := jetstream.StreamConfig{
+		Name:              d.Name,
+		Description:       d.Description,
+		Subjects:          slices.Clone(d.Subjects),
+		Retention:         jetstream.LimitsPolicy,
+		Discard:           jetstream.DiscardNew,
+		MaxMsgsPerSubject: d.PerSubject,
+		MaxAge:            d.MaxAge,
+		MaxBytes:          d.MaxBytes,
+		Storage:           jetstream.FileStorage,
+		Replicas:          l.replicas,
+		AllowMsgTTL:       d.TTL,
+	}
+	if d.Memory {
+		cfg.Storage = jetstream.MemoryStorage
+	}
+	return cfg
+}
+
+// merge lays what is declared over what the server has, which also holds its own defaults. A per-subject limit can
+// only work with old messages dropped, so that discard-new is then the server's business for the whole stream alone.
+func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
+	out := have
+	out.Description, out.Subjects = want.Description, want.Subjects
+	out.Discard, out.MaxAge, out.MaxBytes = want.Discard, want.MaxAge, want.MaxBytes
+	out.Replicas, out.AllowMsgTTL = want.Replicas, want.AllowMsgTTL
+	if want.MaxMsgsPerSubject > 0 {
+		out.MaxMsgsPerSubject = want.MaxMsgsPerSubject
+	}
+	out.Metadata = maps.Clone(have.Metadata)
+	if out.Metadata == nil {
+		out.Metadata = map[string]string{}
+	}
+	if out.Metadata[incarnationKey] == "" {
+		out.Metadata[incarnationKey] = rand.Text()[:12]
+	}
+	return out
+}

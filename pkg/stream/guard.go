@@ -1,0 +1,17 @@
+package stream
+
+// Guard is the filter within a stream whose last sequence a compare-and-set names. All writers under one invariant
+// must use an equal guard: a replicated stream's leader notices a write in flight only between guards that are equal
+// letter by letter.
+type Guard struct {
+	stream, filter string
+}
+
+// NewGuard makes a guard of a stream and a subject filter in it.
+func NewGuard(stream, filter string) Guard { return Guard{stream: stream, filter: filter} }
+
+// Stream is the name of the stream that the guard is in.
+func (g Guard) Stream() string { return g.stream }
+
+// String names the guard for people.
+func (g Guard) String() string { return g.stream + "/" + g.filter }

@@ -1,0 +1,65 @@
+package stream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Last returns the newest message under a guard as the stream's leader has it; ok is false when there is none. A
+// replica's own copy may be older than what was just acknowledged, so decisions must ask here.
+func (l *Log) Last(ctx context.Context, g Guard) (m Message, ok bool, err error) {
+	return l.get(ctx, g.stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return s.GetLastMsgForSubject(ctx, g.filter)
+	})
+}
+
+// After returns the first message under a guard whose sequence is above the given one, from the leader; ok is false
+// when there is none.
+func (l *Log) After(ctx context.Context, g Guard, sequence uint64) (m Message, ok bool, err error) {
+	return l.get(ctx, g.stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return s.GetMsg(ctx, sequence+1, jetstream.WithGetMsgSubject(g.filter))
+	})
+}
+
+// At returns the message at a sequence, from the leader; ok is false when it was removed or never was.
+func (l *Log) At(ctx context.Context, stream string, sequence uint64) (m Message, ok bool, err error) {
+	return l.get(ctx, stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return s.GetMsg(ctx, sequence)
+	})
+}
+
+type getter func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error)
+
+func (l *Log) get(ctx context.Context, stream string, get getter) (Message, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	s, err := l.handle(ctx, stream)
+	if err != nil {
+		return Message{}, false, err
+	}
+	raw, err := get(ctx, s)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return Message{}, false, nil
+	case err != nil:
+		return Message{}, false, unavailable("stream.get", err)
+	}
+	return ofRaw(stream, raw), true, nil
+}
+
+// Between calls fn for every message under a guard with a sequence in (after, upTo], in order, as the leader has
+// them. It costs one round trip a message: for the few messages of one call, not for following.
+func (l *Log) Between(ctx context.Context, g Guard, after, upTo uint64, fn func(Message) error) error {
+	for {
+		m, ok, err := l.After(ctx, g, after)
+		if err != nil || !ok || m.Sequence > upTo {
+			return err
+		}
+		if err := fn(m); err != nil {
+			return err
+		}
+		after = m.Sequence
+	}
+}

@@ -1,0 +1,66 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// tailPull is how many messages are asked for at once; the server sends no more than the reader takes.
+	tailPull = 500
+	// tailHeartbeat is how often an idle server must show that it is there. Two missed and the reading starts anew.
+	tailHeartbeat = 2 * time.Second
+	// tailRetry is the pause before a broken reading starts anew.
+	tailRetry = 250 * time.Millisecond
+)
+
+// Tail delivers every message of a stream behind a sequence, in order, without gap and without end, until the context
+// is done; its error is then the context's. A lost connection, a new leader or a vanished consumer only delays it: it
+// goes on behind what was delivered last. deliver may block.
+func (l *Log) Tail(ctx context.Context, stream string, after uint64, deliver func(Message)) error {
+	for ctx.Err() == nil {
+		err := l.tailOnce(ctx, stream, &after, deliver)
+		if ctx.Err() != nil {
+			break
+		}
+		l.log.WarnContext(ctx, "following a stream was interrupted", "stream", stream, "after", after, "error", err)
+		select {
+		case <-time.After(tailRetry):
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+func (l *Log) tailOnce(ctx context.Context, stream string, after *uint64, deliver func(Message)) error {
+	consumer, err := l.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *after + 1,
+		InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	it, err := consumer.Messages(jetstream.PullMaxMessages(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
+		jetstream.PullExpiry(3*tailHeartbeat))
+	if err != nil {
+		return err
+	}
+	defer it.Stop()
+	for {
+		raw, err := it.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		m, err := ofMsg(stream, raw)
+		if err != nil {
+			return err
+		}
+		if m.Sequence <= *after {
+			continue // delivered again after a reset
+		}
+		deliver(m)
+		*after = m.Sequence
+	}
+}
