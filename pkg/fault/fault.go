@@ -1,9 +1,13 @@
 // Package fault is the one kind of error that crosses a process.
 //
-// A [Fault] says what kind of failure it is (for programs that only need to know whether to retry), a stable code (for
+// An [Error] says what kind of failure it is (for programs that only need to know whether to retry), a stable code (for
 // programs and catalogues that must know exactly), and where they apply the field at fault, parameters, a time to wait
-// and what a provider outside said. It passes through gRPC and comes back equal but for the wrapped error and, for
-// faults of the program itself, any text: those stay in the process that made them, and in its log.
+// and what a provider outside said. Functions say where they were with [Op] and leave the rest alone.
+//
+// [ToStatus] and [FromStatus] take it through gRPC, and it comes back equal but for what is lost: the wrapped error and
+// its text, which may hold addresses and file names and stay in the log of the process where it happened; bytes that
+// are no UTF-8, which become U+FFFD; texts beyond 2 KiB and parameters beyond the first 32 by name, because a status
+// travels in trailers that proxies limit.
 //
 // A fault is turned into words for people only at the edge.
 package fault
@@ -99,13 +103,17 @@ func New(kind Kind, code string, opts ...Option) *Error {
 	return e
 }
 
-// Op adds an operation to an error's chain; nil stays nil. What is no fault becomes one.
+// Op adds an operation to an error's chain; nil stays nil. What is no fault becomes one. What was wrapped around a fault,
+// such as a sentinel error, is still found beneath the result.
 func Op(op string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e, _ := As(err)
 	out := *e
+	if direct, ok := err.(*Error); !ok || direct != e { //nolint:errorlint // only a bare fault has nothing around it
+		out.Err = err
+	}
 	out.Op = op
 	if e.Op != "" {
 		out.Op += ": " + e.Op

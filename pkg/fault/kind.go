@@ -20,6 +20,7 @@ const (
 	Unavailable                  // try again later
 	DeadlineExceeded             // no answer in time
 	Internal                     // a mistake of ours
+	UnsupportedMedia             // a body in a format that is not spoken here
 )
 
 type kindInfo struct {
@@ -38,12 +39,16 @@ func (k Kind) info() kindInfo {
 		Unavailable:      {"unavailable", http.StatusServiceUnavailable},
 		DeadlineExceeded: {"deadline exceeded", http.StatusGatewayTimeout},
 		Internal:         {"internal", http.StatusInternalServerError},
+		UnsupportedMedia: {"unsupported media", http.StatusUnsupportedMediaType},
 	}
 	if int(k) >= len(table) {
 		return table[Other]
 	}
 	return table[k]
 }
+
+// known tells whether this version has the kind: a later one may have sent it.
+func (k Kind) known() bool { return k <= UnsupportedMedia }
 
 // String names the kind.
 func (k Kind) String() string { return k.info().name }

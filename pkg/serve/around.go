@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"time"
 
@@ -34,8 +35,8 @@ func (a around) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInf
 	return next(srv, ss)
 }
 
-// leave turns what a call ended with into a status. What is a mistake of ours is logged here, because the caller is
-// told nothing but that it was one.
+// leave turns what a call ended with into a status. What lies on our side is logged here, because the cause does not
+// cross to the caller; a caller that went away is nobody's fault.
 func (a around) leave(ctx context.Context, method string, panicked any, err error) error {
 	if panicked != nil {
 		err = fault.New(fault.Internal, "INTERNAL", fault.Wrapping(fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())))
@@ -43,8 +44,11 @@ func (a around) leave(ctx context.Context, method string, panicked any, err erro
 	if err == nil {
 		return nil
 	}
-	if fault.KindOf(err) == fault.Internal {
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Internal || kind == fault.Other:
 		a.log.ErrorContext(ctx, "a call failed", "method", method, "error", err)
+	case kind.HTTPStatus() >= http.StatusInternalServerError && !errors.Is(err, context.Canceled):
+		a.log.WarnContext(ctx, "a call could not be answered", "method", method, "error", err)
 	}
 	return fault.ToStatus(err).Err()
 }

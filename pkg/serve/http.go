@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -21,7 +21,7 @@ const (
 type HTTP struct {
 	server *http.Server
 	log    *slog.Logger
-	done   chan struct{}
+	done   sync.WaitGroup
 }
 
 // NewHTTP makes a server that does not listen yet.
@@ -29,7 +29,7 @@ func NewHTTP(handler http.Handler, log *slog.Logger) *HTTP {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	h := &HTTP{log: log, done: make(chan struct{})}
+	h := &HTTP{log: log}
 	h.server = &http.Server{
 		Handler:           h.recovering(handler),
 		ReadHeaderTimeout: headerTime,
@@ -40,8 +40,9 @@ func NewHTTP(handler http.Handler, log *slog.Logger) *HTTP {
 	return h
 }
 
-// OnShutdown registers what must end when Stop begins, such as event streams, which would never end by themselves.
-func (h *HTTP) OnShutdown(fn func()) { h.server.RegisterOnShutdown(fn) }
+// OnShutdown registers what must end when Stop begins, such as event streams, which would never end by themselves. It is
+// called once, however often Stop is.
+func (h *HTTP) OnShutdown(fn func()) { h.server.RegisterOnShutdown(sync.OnceFunc(fn)) }
 
 // Listen answers on a network address until Stop and returns the address it really has.
 func (h *HTTP) Listen(ctx context.Context, address string) (net.Addr, error) {
@@ -50,42 +51,23 @@ func (h *HTTP) Listen(ctx context.Context, address string) (net.Addr, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		defer close(h.done)
+	h.done.Go(func() {
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			h.log.Error("the HTTP listener ended", "error", err)
 		}
-	}()
+	})
 	return l.Addr(), nil
 }
 
-// Stop takes no more requests and waits for those under way until the context is done, then cuts them off. It must
-// only be called after Listen has succeeded.
+// Stop takes no more requests and waits for those under way until the context is done, then cuts them off. It may be
+// called again, and without Listen.
 func (h *HTTP) Stop(ctx context.Context) error {
 	err := h.server.Shutdown(ctx)
 	if err != nil {
 		err = h.server.Close()
 	}
-	<-h.done
+	h.done.Wait()
 	return err
-}
-
-// recovering answers 500 where a handler panics; the process lives on.
-func (h *HTTP) recovering(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			p := recover()
-			if p == nil {
-				return
-			}
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p) //nolint:forbidigo // net/http's own way to cut a connection
-			}
-			h.log.ErrorContext(r.Context(), "a handler panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
-			w.WriteHeader(http.StatusInternalServerError)
-		}()
-		next.ServeHTTP(w, r)
-	})
 }
 
 // Health answers 200 while check returns nil and 503 with the reason otherwise.

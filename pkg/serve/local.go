@@ -40,7 +40,7 @@ func (s *Server) Dial(service string, opts ...grpc.DialOption) (*grpc.ClientConn
 	s.local = append(s.local, l)
 	s.mu.Unlock()
 	s.serve(l)
-	opts = append(clientOptions(),
+	opts = append(clientOptions(s.limit),
 		append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return l.DialContext(ctx)
 		}))...)
@@ -48,10 +48,10 @@ func (s *Server) Dial(service string, opts ...grpc.DialOption) (*grpc.ClientConn
 }
 
 // clientOptions are what every connection to our services has.
-func clientOptions() []grpc.DialOption {
+func clientOptions(limit int) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(limit), grpc.MaxCallSendMsgSize(limit)),
 		grpc.WithChainUnaryInterceptor(faultUnary),
 		grpc.WithChainStreamInterceptor(faultStream),
 	}

@@ -1,10 +1,13 @@
 package serve
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -21,12 +24,18 @@ type Config struct {
 	// Unary and Stream are called around every call, behind the server's own interceptors, in this order.
 	Unary  []grpc.UnaryServerInterceptor
 	Stream []grpc.StreamServerInterceptor
+	// MaxMessageBytes bounds a message in each direction; 0 is 16 MiB.
+	MaxMessageBytes int
 }
+
+// cutTime is how long Stop still waits for calls that it has cut off: their handlers only have to notice.
+const cutTime = time.Second
 
 // Server is a gRPC server.
 type Server struct {
 	grpc   *grpc.Server
 	health *health.Server
+	limit  int // bytes of a message
 	done   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -40,9 +49,9 @@ func New(cfg Config) *Server {
 		log = slog.New(slog.DiscardHandler)
 	}
 	a := around{log: log}
-	s := &Server{health: health.NewServer()}
+	s := &Server{health: health.NewServer(), limit: cmp.Or(cfg.MaxMessageBytes, maxMessage)}
 	s.grpc = grpc.NewServer(
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.MaxRecvMsgSize(s.limit), grpc.MaxSendMsgSize(s.limit),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{a.unary}, cfg.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{a.stream}, cfg.Stream...)...),
 		grpc.WaitForHandlers(true),
@@ -69,16 +78,22 @@ func (s *Server) serve(l net.Listener) {
 	s.done.Go(func() { _ = s.grpc.Serve(l) })
 }
 
-// Stop takes no more calls and waits for those under way until the context is done, then cuts them off.
+// Stop takes no more calls and waits for those under way until the context is done, then cuts them off: their contexts
+// end. A handler that does not notice within a second is left behind, and the error says so; what it uses must not be
+// taken from under it. Stop may be called again, and without Listen.
 func (s *Server) Stop(ctx context.Context) error {
 	s.health.Shutdown()
-	graceful := make(chan struct{})
-	go func() { s.grpc.GracefulStop(); close(graceful) }()
+	stopped := make(chan struct{})
+	go func() { s.grpc.GracefulStop(); close(stopped) }()
 	select {
-	case <-graceful:
+	case <-stopped:
 	case <-ctx.Done():
-		s.grpc.Stop()
-		<-graceful
+		go s.grpc.Stop() // returns when the last handler does
+		select {
+		case <-stopped:
+		case <-time.After(cutTime):
+			return fmt.Errorf("serve: calls go on after they were cut off: %w", context.Cause(ctx))
+		}
 	}
 	s.mu.Lock()
 	for _, l := range s.local {

@@ -34,9 +34,16 @@ func (s *Stored) Error() string { return fmt.Sprintf("stream: stored at %d", s.S
 // A refusal or a missing answer is not a verdict. Before deciding again, Commit looks for its own event id behind the
 // sequence it had expected: there, and only there, an earlier try can have been stored. When the outcome stays open
 // the error is Unavailable with code UNKNOWN_OUTCOME, and the same event id may be committed again.
+//
+// Commits of one Log under one guard take turns, so that only other processes are raced against.
 func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decision) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
+	done, err := l.turns.take(ctx, g)
+	if err != nil {
+		return 0, unavailable("stream.commit", err)
+	}
+	defer done()
 	c := commit{log: l, guard: g, eventID: eventID, decide: decide, pause: newPause()}
 	for c.rounds < maxRounds {
 		seq, done, err := c.try(ctx)
@@ -50,7 +57,22 @@ func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decisi
 			return 0, c.open(ctx.Err())
 		}
 	}
-	return 0, c.open(c.last)
+	return c.lost(ctx)
+}
+
+// lost is the end when every round was lost: looking once more tells whether the last try was, too.
+func (c *commit) lost(ctx context.Context) (uint64, error) {
+	m, _, err := c.log.Last(ctx, c.guard)
+	if err != nil {
+		return 0, c.open(err)
+	}
+	if seq, found, err := c.own(ctx); err != nil || found {
+		return seq, err
+	}
+	if m.Sequence == c.expected {
+		return 0, c.open(c.last) // nobody has moved it: ours may still be on its way
+	}
+	return 0, unavailable("stream.commit", c.last)
 }
 
 func newPause() *backoff.ExponentialBackOff {

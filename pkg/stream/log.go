@@ -32,6 +32,7 @@ type Log struct {
 	replicas int
 	log      *slog.Logger
 	handles  sync.Map // stream name -> jetstream.Stream
+	turns    turns
 }
 
 // Open makes a Log of a connection, which stays the caller's to close.
@@ -44,7 +45,7 @@ func Open(nc *nats.Conn, cfg Config) (*Log, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Log{nc: nc, js: js, replicas: max(1, cfg.Replicas), log: log}, nil
+	return &Log{nc: nc, js: js, replicas: max(1, cfg.Replicas), log: log, turns: newTurns()}, nil
 }
 
 // Info is a stream as it is.

@@ -1,0 +1,98 @@
+package analysis
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+
+	"github.com/kikigaki/kikigaki/pkg/follow"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/ids"
+	"github.com/kikigaki/kikigaki/services/internal/llm"
+	"google.golang.org/grpc"
+)
+
+// Name of the service: in logs, in events and to other services.
+const Name = "analysis-worker"
+
+// Config of one replica.
+type Config struct {
+	// Views is the folder of the view's file; what lies there may be deleted while the service is stopped.
+	Views string
+	// Allow are private addresses that providers may have; none by default.
+	Allow []netip.Prefix
+}
+
+// Deps is what a replica works with.
+type Deps struct {
+	Log         *stream.Log
+	Prompts     promptv1.PromptServiceClient
+	Keys        keyv1.KeyServiceClient
+	Transcripts transcriptv1.TranscriptServiceClient
+	Logger      *slog.Logger
+}
+
+// Service is one replica of analysis-worker.
+type Service struct {
+	analysisv1.UnimplementedAnalysisServiceServer
+
+	cfg      Config
+	deps     Deps
+	log      *slog.Logger
+	follower *follow.Follower
+	worker   string // the replica's name in leases and events
+	tokens   *llm.Estimator
+	pool     *pool
+}
+
+// New makes a replica that has not started.
+func New(cfg Config, deps Deps) *Service {
+	s := &Service{
+		cfg: cfg, deps: deps, log: deps.Logger.With("service", Name),
+		worker: ids.New("worker"), tokens: llm.NewEstimator(),
+	}
+	s.pool = newPool(s)
+	s.follower = follow.New(follow.Config{
+		Log:     deps.Log,
+		Path:    filepath.Join(cfg.Views, Name+".db"),
+		Buckets: []string{recordBucket, listBucket, callBucket, queueBucket, keyBucket},
+		Format:  viewFormat,
+		Streams: []string{subject.Calls, subject.Keys},
+		Apply:   apply,
+		Applied: s.pool.applied,
+		Logger:  s.log,
+	})
+	return s
+}
+
+// Register makes the replica answer on a gRPC server.
+func (s *Service) Register(server grpc.ServiceRegistrar) {
+	analysisv1.RegisterAnalysisServiceServer(server, s)
+}
+
+// Start begins to follow the log and to run what waits.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.follower.Start(ctx); err != nil {
+		return err
+	}
+	return s.pool.start()
+}
+
+// Stop hands the leases back, waits for requests that are at the provider as long as the context allows, and ends
+// following. What was not finished is gone on with by whoever takes the lanes over.
+func (s *Service) Stop(ctx context.Context) error {
+	s.pool.stop(ctx)
+	return s.follower.Stop(ctx)
+}
+
+// Ready is nil once the view has caught up.
+func (s *Service) Ready(ctx context.Context) error { return s.follower.Ready(ctx) }
+
+// Follower is the replica's view and its position, for checks of equality.
+func (s *Service) Follower() *follow.Follower { return s.follower }

@@ -1,0 +1,195 @@
+package analysis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+	"github.com/kikigaki/kikigaki/services/internal/ids"
+	"github.com/kikigaki/kikigaki/services/internal/llm"
+)
+
+const (
+	// defaultOutput is how many tokens an answer may have when the key does not say.
+	defaultOutput = 4000
+	// defaultWindow is assumed of a model whose provider does not tell, in tokens.
+	defaultWindow = 128_000
+	// maxRefused is how often a request is repeated that the provider answered with an error of its own.
+	maxRefused = 6
+)
+
+// question is everything that goes to the provider.
+type question struct {
+	client   *llm.Client
+	end      func() // lets the client's connections go
+	model    string
+	messages []llm.Message
+	output   int
+}
+
+// work asks the provider and writes down what it says, until there is an answer. A *ProviderError ends the analysis.
+func (s *Service) work(ctx context.Context, r Record, t turn) error {
+	if r.HasText {
+		return nil // answered before a crash; only the terminal event was missing
+	}
+	q, err := s.prepare(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer q.end()
+	pause := newPause()
+	for try := 1; ; try++ {
+		answered, err := s.ask(ctx, r, t, q)
+		if err == nil {
+			return answered
+		}
+		wait, again := retry(err, try, pause)
+		if !again || wait >= time.Until(r.Deadline) {
+			return failure(err)
+		}
+		t.hold(time.Now().Add(wait))
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func newPause() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = 500*time.Millisecond, 2, 20*time.Second
+	return b
+}
+
+// retry decides whether a failed request is made again, and after how long: only what surely was not processed or
+// what the provider asks to repeat.
+func retry(err error, try int, pause *backoff.ExponentialBackOff) (wait time.Duration, again bool) {
+	var e *llm.Error
+	if !errors.As(err, &e) || e.MaybeProcessed {
+		return 0, false
+	}
+	switch e.Class {
+	case llm.ClassRetryAfter, llm.ClassRampDown:
+		return max(e.RetryAfter, pause.NextBackOff()), true
+	case llm.ClassRetryBackoff:
+		return max(e.RetryAfter, pause.NextBackOff()), try < maxRefused
+	}
+	return 0, false
+}
+
+// prepare gets the secret and the words, and checks that they fit: transcript, prompt and answer together into the
+// model's window and nine tenths of what the provider takes in a minute.
+func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
+	ctx = identity.AsService(ctx, r.Tenant)
+	secret, err := s.deps.Keys.ReleaseSecret(ctx, &keyv1.ReleaseSecretRequest{Id: r.Key.ID})
+	if fault.KindOf(err) == fault.NotFound {
+		return question{}, &ProviderError{Code: "KEY_GONE", Params: map[string]string{"key": r.Key.Name}}
+	}
+	if err != nil {
+		return question{}, err
+	}
+	t, err := s.deps.Transcripts.GetTranscript(ctx, &transcriptv1.GetTranscriptRequest{
+		CallId: r.Call, Revision: r.Revision,
+	})
+	if err != nil {
+		return question{}, err
+	}
+	k := secret.GetKey()
+	q := question{model: k.GetModel(), output: defaultOutput, messages: messages(t.GetUtterances(), r.Prompt.Text)}
+	if k.GetMaxOutputTokens() > 0 {
+		q.output = int(k.GetMaxOutputTokens())
+	}
+	if err := s.fits(q, k.GetLimits()); err != nil {
+		return question{}, err
+	}
+	q.client, q.end, err = s.client(secret)
+	return q, err
+}
+
+// messages puts the transcript first and the prompt last, so that the next prompt on the same call finds the
+// provider's cache warm. Utterances are numbered for quotes to refer to.
+func messages(utterances []*transcriptv1.Utterance, prompt string) []llm.Message {
+	var b strings.Builder
+	for i, u := range utterances {
+		text := strings.ReplaceAll(u.GetText(), "\n", " ")
+		fmt.Fprintf(&b, "[%d] %s: %s\n", i+1, u.GetSpeaker(), text)
+	}
+	return []llm.Message{{Role: "user", Text: b.String()}, {Role: "user", Text: prompt}}
+}
+
+func (s *Service) fits(q question, limits *eventv1.ProviderLimits) error {
+	window := limits.GetContextWindow()
+	if window <= 0 {
+		window = defaultWindow
+	}
+	if tpm := limits.GetTokensPerMinute(); tpm > 0 {
+		window = min(window, tpm*9/10)
+	}
+	need := q.output
+	for _, m := range q.messages {
+		need += s.tokens.Count(m.Text)
+	}
+	if int64(need) <= window {
+		return nil
+	}
+	return &ProviderError{Code: "CONTEXT_TOO_LONG", Params: map[string]string{
+		"tokens": fmt.Sprint(need), "limit": fmt.Sprint(window),
+	}}
+}
+
+// ask makes one request: `sent` is on disk before a byte leaves, `piece` says what came of it. The error is the
+// provider's; answered is what writing down a good answer came to.
+func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answered, err error) {
+	sent, err := s.send(ctx, r, t)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := q.client.Complete(ctx, llm.Request{
+		Model: q.model, Messages: q.messages, MaxOutputTokens: q.output, RequestID: sent.RequestID,
+	})
+	if errors.Is(context.Cause(ctx), errStopping) && err != nil {
+		return nil, errStopping // nobody knows what came of it: it stays open, and counts as maybe paid
+	}
+	if err == nil {
+		err = usable(answer)
+	}
+	return s.note(ctx, r, sent, answer, err), err
+}
+
+// send writes `sent`. It refuses when the analysis has ended meanwhile or the lane is not ours any more.
+func (s *Service) send(ctx context.Context, r Record, t turn) (sent Sent, err error) {
+	j := jobOf(r)
+	_, err = s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
+		now, err := s.due(tx, j, t)
+		if err != nil {
+			return nil, err
+		}
+		sent = Sent{Try: now.Tries + 1, RequestID: ids.New("request")}
+		return sentFact(r, sent), nil
+	})
+	return sent, err
+}
+
+// note writes `piece`, also when the analysis has ended meanwhile: what was paid must be counted.
+func (s *Service) note(ctx context.Context, r Record, sent Sent, answer llm.Completion, failed error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	piece := pieceOf(sent, answer, failed)
+	_, err := s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
+		if _, ok, err := readRecord(tx, r.Tenant, r.ID); err != nil || !ok {
+			return nil, err
+		}
+		return pieceFact(r, piece), nil
+	})
+	return err
+}

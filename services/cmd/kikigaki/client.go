@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// remote is where client commands find Kikigaki.
+type remote struct {
+	URL   string `env:"KIKIGAKI_URL"   default:"http://127.0.0.1:8080" help:"Where Kikigaki is."`
+	Token string `env:"KIKIGAKI_TOKEN" required:""                     help:"API token."`
+}
+
+// problem is an error as the API tells it.
+type problem struct {
+	Title  string            `json:"title"`
+	Status int               `json:"status"`
+	Code   string            `json:"code"`
+	Detail string            `json:"detail"`
+	Field  string            `json:"field"`
+	Params map[string]string `json:"params"`
+	Pro    struct {
+		Message string `json:"message"`
+	} `json:"provider"`
+}
+
+// Error is one line for a terminal.
+func (p *problem) Error() string {
+	text := fmt.Sprintf("%s (%s)", p.Title, p.Code)
+	if p.Field != "" {
+		text += " field " + p.Field
+	}
+	for k, v := range p.Params {
+		text += fmt.Sprintf(" %s=%s", k, v)
+	}
+	if p.Pro.Message != "" {
+		text += ": " + p.Pro.Message
+	}
+	return text
+}
+
+// call makes one request; out may be nil.
+func (r remote) call(ctx context.Context, method, path string, body, out any) error {
+	var in io.Reader
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		in = bytes.NewReader(data)
+	}
+	return r.send(ctx, method, path, "application/json", in, out)
+}
+
+func (r remote) send(ctx context.Context, method, path, kind string, in io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(r.URL, "/")+path, in)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", kind)
+	req.Header.Set("Authorization", "Token "+r.Token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode >= http.StatusBadRequest {
+		p := &problem{Status: res.StatusCode, Title: res.Status}
+		_ = json.NewDecoder(res.Body).Decode(p)
+		return p
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(out)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// config is what one machine's services are told. Every flag is also an environment variable, and every zero value
+// works.
+type config struct {
+	Data              string   `env:"KIKIGAKI_DATA"                default:"./data"         help:"Directory of the log, the views and the keys."`
+	HTTP              string   `env:"KIKIGAKI_HTTP"                default:"127.0.0.1:8080" help:"Address of the API and the screens."`
+	GRPC              string   `env:"KIKIGAKI_GRPC"                default:"127.0.0.1:9090" help:"Address of gRPC for publishers; empty: none."`
+	NATS              string   `env:"KIKIGAKI_NATS"                                         help:"URL of an external NATS system; empty: embedded."`
+	MasterKeyFile     string   `env:"KIKIGAKI_MASTER_KEY_FILE"                              help:"Key that seals provider keys (default <data>/master.key, made at the first start)."`
+	ServiceSecretFile string   `env:"KIKIGAKI_SERVICE_SECRET_FILE"                          help:"Secrets by which services know each other (default <data>/service.secret, made at the first start)."`
+	BootstrapAdmin    string   `env:"KIKIGAKI_BOOTSTRAP_ADMIN"                              help:"login:password of the first administrator (default admin, with a password that is printed once)."`
+	ProviderBaseURL   string   `env:"KIKIGAKI_PROVIDER_BASE_URL"   default:"https://api.openai.com/v1" help:"Base URL of new keys."`
+	AllowAddresses    []string `env:"KIKIGAKI_ALLOW_ADDRESSES"                              help:"Private addresses (CIDR) that providers may have; none by default." placeholder:"CIDR"`
+	Log               string   `env:"KIKIGAKI_LOG"                 default:"info"           enum:"debug,info,warn,error" help:"How much is logged: debug, info, warn, error."`
+}
+
+func (c config) logger() *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func (c config) views() string { return filepath.Join(c.Data, "views") }
+
+func (c config) masterKey() string { return c.file(c.MasterKeyFile, "master.key") }
+
+func (c config) serviceSecret() string { return c.file(c.ServiceSecretFile, "service.secret") }
+
+func (c config) file(named, usual string) string {
+	if named != "" {
+		return named
+	}
+	return filepath.Join(c.Data, usual)
+}
+
+func (c config) allowed() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.AllowAddresses {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("--allow-addresses: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// admin is the login and password of the first administrator; the password is empty when one has to be made.
+func (c config) admin() (login, password string, err error) {
+	if c.BootstrapAdmin == "" {
+		return "admin", "", nil
+	}
+	login, password, ok := strings.Cut(c.BootstrapAdmin, ":")
+	if !ok || login == "" || password == "" {
+		return "", "", fmt.Errorf("--bootstrap-admin: want login:password")
+	}
+	return login, password, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"path/filepath"
+
+	"google.golang.org/grpc"
+
+	"github.com/kikigaki/kikigaki/pkg/serve"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/services/console"
+	"github.com/kikigaki/kikigaki/services/internal/broker"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+)
+
+// bootstrapTenant is the tenant that an installation begins with.
+const bootstrapTenant = "default"
+
+func (p *process) startBroker(ctx context.Context) (err error) {
+	p.broker, err = broker.Start(ctx, broker.Config{
+		DataDir: filepath.Clean(p.cfg.Data), URL: p.cfg.NATS, Logger: p.logger.With("service", "log"),
+	})
+	return err
+}
+
+func (p *process) stopBroker(ctx context.Context) error { return p.broker.Stop(ctx) }
+
+func (p *process) brokerReady(ctx context.Context) error { return p.broker.Ready(ctx) }
+
+// openLog declares the streams. A stream that is missing where the marker remembers one was lost: starting over it
+// with an empty one would look like a fresh installation.
+func (p *process) openLog(ctx context.Context) (err error) {
+	if p.log, err = stream.Open(p.broker.Conn(), stream.Config{Replicas: p.broker.Replicas(), Logger: p.logger}); err != nil {
+		return err
+	}
+	return broker.Declare(ctx, p.log, p.broker.Marker())
+}
+
+func (p *process) bootstrap(ctx context.Context) error {
+	login, password, err := p.cfg.admin()
+	if err != nil {
+		return err
+	}
+	created, used, err := p.accounts.Bootstrap(ctx, bootstrapTenant, login, password)
+	if err != nil {
+		return fmt.Errorf("--bootstrap-admin: %w", err)
+	}
+	if created && password == "" {
+		p.madePassword = used
+	}
+	return nil
+}
+
+// startGRPC answers publishers and other programs from outside, who bring an API token.
+func (p *process) startGRPC(ctx context.Context) error {
+	if p.cfg.GRPC == "" {
+		return nil
+	}
+	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(console.Name).Resolve}
+	p.outside = serve.New(serve.Config{
+		Logger: p.logger,
+		Unary:  []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
+	})
+	for _, s := range p.running {
+		s.Register(p.outside.GRPC())
+	}
+	_, err := p.outside.Listen(ctx, p.cfg.GRPC)
+	return err
+}
+
+func (p *process) stopGRPC(ctx context.Context) error {
+	if p.outside == nil {
+		return nil
+	}
+	return p.outside.Stop(ctx)
+}
+
+func (p *process) startHTTP(ctx context.Context) (err error) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /healthz", serve.Health(func(context.Context) error { return nil }))
+	mux.Handle("GET /readyz", serve.Health(p.group.Ready))
+	for _, mount := range p.mounts {
+		mount(mux)
+	}
+	p.web = serve.NewHTTP(mux, p.logger)
+	p.web.OnShutdown(p.drain)
+	p.httpAddr, err = p.web.Listen(ctx, p.cfg.HTTP)
+	return err
+}
+
+func (p *process) stopHTTP(ctx context.Context) error { return p.web.Stop(ctx) }
+
+// url is where the API and the screens are.
+func (p *process) url() string { return "http://" + p.httpAddr.String() }

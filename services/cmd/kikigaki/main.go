@@ -1,0 +1,44 @@
+// Kikigaki takes the transcripts of phone calls, lets people analyse them with a language model, and tells every open
+// screen when the answer is there. `kikigaki demo` shows all of it on one machine.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are what the binary can do.
+type commands struct {
+	All       allCommand       `cmd:"" help:"Run every service in one process around an embedded log."`
+	Demo      demoCommand      `cmd:"" help:"Run everything with sample calls and a simulated provider."`
+	Simulator simulatorCommand `cmd:"" help:"Run the simulated provider alone."`
+	Calls     struct {
+		Import importCommand `cmd:"" help:"Import dialogues from files (JSON Lines)."`
+	} `cmd:"" help:"Bring calls in."`
+	Analyze analyzeCommand `cmd:"" help:"Analyse a call with a prompt."`
+	Tenants struct {
+		Add addTenantCommand `cmd:"" help:"Add a tenant with its first administrator (while the services are stopped)."`
+	} `cmd:"" help:"Keep tenants."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	cli := kong.Parse(&c, kong.Name("kikigaki"), kong.UsageOnError(),
+		kong.Description("Transcripts in, analyses out, every screen told."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	err := cli.Run()
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	_, _ = fmt.Fprintln(os.Stderr, "kikigaki:", err)
+	stop()
+	os.Exit(1) //nolint:gocritic // nothing is left to be deferred
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// stopTime is how long a process may take to stop: requests that are at a provider get the most of it.
+const stopTime = 20 * time.Second
+
+type allCommand struct{ config }
+
+// Run runs everything until the process is told to stop.
+func (c *allCommand) Run(ctx context.Context) error {
+	p, err := newProcess(c.config)
+	if err != nil {
+		return err
+	}
+	return p.run(ctx, func(context.Context) error {
+		say("Kikigaki is at %s", p.url())
+		if p.madePassword != "" {
+			say("First administrator: admin / %s (shown this once)", p.madePassword)
+		}
+		return nil
+	})
+}
+
+// run starts the process, does what comes first, waits for the end and stops in order.
+func (p *process) run(ctx context.Context, first func(context.Context) error) error {
+	err := p.start(ctx)
+	if err == nil {
+		if err = p.awaitReady(ctx); err == nil {
+			err = first(ctx)
+		}
+		if err == nil {
+			<-ctx.Done()
+			say("Stopping.")
+		}
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return errors.Join(err, p.stop(stopping))
+}
+
+// awaitReady returns when every view has caught up.
+func (p *process) awaitReady(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for p.group.Ready(ctx) != nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// say tells people something on standard output; logs go to standard error.
+func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
+
+type addTenantCommand struct {
+	config
+
+	Name  string `arg:"" help:"Name of the tenant: lower-case letters, digits and hyphens."`
+	Admin string `required:"" help:"login:password of its first administrator."`
+}
+
+// Run adds a tenant to the log of this machine, or to an external one.
+func (c *addTenantCommand) Run(ctx context.Context) error {
+	c.HTTP, c.GRPC = "127.0.0.1:0", ""
+	login, password, err := config{BootstrapAdmin: c.Admin}.admin()
+	if err != nil {
+		return fmt.Errorf("--admin: want login:password")
+	}
+	p, err := newProcess(c.config)
+	if err != nil {
+		return err
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	return p.run(ctx, func(ctx context.Context) error {
+		defer done()
+		if err := p.accounts.AddTenant(ctx, c.Name, login, password); err != nil {
+			return err
+		}
+		say("Tenant %s has the administrator %s.", c.Name, login)
+		return nil
+	})
+}

@@ -1,0 +1,19 @@
+// Package broker brings a process to its log: a nats-server of its own inside the process, or a NATS cluster that runs
+// elsewhere. It is the one place that knows which; everything above works with the connection.
+//
+// # Embedded
+//
+// With no URL given the server runs in this process and opens no port. Its streams lie in <data>/log, and every
+// acknowledged message has been synced to disk. One process at a time owns a data directory: a second one is refused by
+// a lock on <data>/lock that the kernel lets go of when its owner dies, however it dies.
+//
+// # External
+//
+// With a URL the process connects, and keeps connecting for as long as it lives. Whether that cluster syncs before it
+// acknowledges is its configuration's business and cannot be seen from a client.
+//
+// # What a crash loses
+//
+// Nothing that was acknowledged. A log whose files were taken away is noticed through [Marker], which remembers the
+// streams that existed: an empty log must never pass for a new installation.
+package broker

@@ -1,0 +1,131 @@
+package catalogue
+
+import (
+	"slices"
+	"testing"
+)
+
+// problemCodes are all codes that a problem document may carry.
+func problemCodes() []string {
+	return []string{
+		"UNAUTHENTICATED", "FORBIDDEN", "NOT_FOUND", "INVALID", "FIELD_REQUIRED", "FIELD_TOO_LONG", "FIELD_INVALID",
+		"NAME_TAKEN", "LOGIN_TAKEN", "LIMIT_REACHED", "REVISION_REQUIRED", "REVISION_STALE", "BODY_TOO_LARGE",
+		"UTTERANCE_TOO_LARGE", "CALL_TOO_LARGE", "UNAVAILABLE", "UNKNOWN_OUTCOME", "TIMEOUT", "INTERNAL", "KEY_REFUSED",
+		"KEY_IN_USE", "KEY_UNREACHABLE", "KEY_NOT_FOUND", "ANALYSIS_IN_PROGRESS", "ANALYSIS_RUNNING", "PROMPT_BROKEN",
+		"NO_TRANSCRIPT", "CALL_ERASED", "IDEMPOTENCY_MISMATCH", "SPLIT_UNSUPPORTED", "TOO_MANY_REQUESTS",
+		"METHOD_NOT_ALLOWED", "UNSUPPORTED_MEDIA_TYPE",
+	}
+}
+
+// analysisCodes are all codes that a failed analysis may carry; those of a provider name it in their title.
+func analysisCodes() (provider, own []string) {
+	provider = []string{
+		"PROVIDER_TIMEOUT", "PROVIDER_INTERRUPTED", "PROVIDER_AUTH", "PROVIDER_RATE", "PROVIDER_CREDIT",
+		"PROVIDER_SERVER_ERROR", "PROVIDER_OVERLOADED", "PROVIDER_OTHER",
+	}
+	return provider, []string{"CONTEXT_TOO_LONG", "CONTENT_FILTERED", "KEY_GONE", "INTERNAL"}
+}
+
+// codeKeys are the keys that codes stand for.
+func codeKeys() []string {
+	var keys []string
+	for _, code := range problemCodes() {
+		keys = append(keys, "problem."+code+".title", "problem."+code+".detail")
+	}
+	provider, own := analysisCodes()
+	for _, code := range provider {
+		keys = append(keys, "analysis.error."+code+".title.azure_openai")
+	}
+	for _, code := range slices.Concat(provider, own) {
+		for _, part := range []string{"title", "cause", "remedy"} {
+			keys = append(keys, "analysis.error."+code+"."+part)
+		}
+	}
+	return keys
+}
+
+func TestEveryCodeIsExplained(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, key := range codeKeys() {
+		for _, locale := range Locales() {
+			if _, ok := c.texts[locale][key]; !ok {
+				t.Errorf("%s: no text for %s", locale, key)
+			}
+		}
+	}
+}
+
+// The words of the product's manual are kept to the character: customers' handbooks and trainings quote them.
+func TestExactWords(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for key, want := range map[string]string{
+		"action.new": "新規", "action.edit": "編集", "action.delete": "削除", "action.save": "保存", "action.ok": "OK",
+		"prompt.order": "表示順変更", "confirm.save": "保存しますか?",
+		"key.name": "名称", "key.secret": "OpenAI APIキー", "key.organizationId": "Organization ID", "key.model": "モデル名",
+		"key.memo": "メモ", "prompt.name": "名称", "prompt.keyKind": "APIキー種別", "key.kind.openai": "OpenAI",
+		"key.kind.azure_openai": "Azure OpenAI", "prompt.keyId": "OpenAI APIキー名", "prompt.text": "プロンプト",
+		"prompt.advanced": "詳細設定", "prompt.advanced.on": "設定する", "prompt.mapText": "マッププロンプト", "prompt.memo": "メモ",
+		"role.system_admin": "システム管理者", "role.supervisor": "スーパバイザ", "role.user": "ユーザ",
+		"nav.calls": "発着信履歴", "nav.keys": "OpenAI APIキー登録", "nav.prompts": "プロンプト設定",
+		"analysis.area": "AI解析エリア", "analysis.prompt": "プロンプト", "analysis.results": "AI解析結果",
+		"analysis.run": "AI解析", "analysis.running": "解析中", "confirm.run": "AI解析を実行しますか?",
+		"notify.analysis.completed.title": "解析が完了しました", "notify.analysis.failed.title": "解析が失敗しました",
+		"speaker.customer": "お客様", "speaker.agent": "オペレータ", "problem.NOT_FOUND.title": "対象が存在しません",
+		"problem.ANALYSIS_IN_PROGRESS.title": "解析の開始に失敗しました(現在、解析処理中です)",
+	} {
+		if got := c.Text("ja", key, nil); got != want {
+			t.Errorf("%s: got %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestAnalysisErrorTitles(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tt := range []struct{ code, kind, want string }{
+		{"PROVIDER_TIMEOUT", "openai", "OpenAI サーバー リクエストタイムアウトエラー"},
+		{"PROVIDER_INTERRUPTED", "openai", "OpenAI サーバー リクエスト中断エラー"},
+		{"PROVIDER_AUTH", "openai", "OpenAI 認証エラー"},
+		{"PROVIDER_RATE", "compatible", "OpenAI レート制限エラー"},
+		{"PROVIDER_CREDIT", "", "OpenAI レート制限エラー"},
+		{"PROVIDER_SERVER_ERROR", "openai", "OpenAI サーバーエラー"},
+		{"PROVIDER_OVERLOADED", "openai", "OpenAI サーバー過負荷エラー しばらく待ってから操作を再試行してください"},
+		{"PROVIDER_OTHER", "openai", "OpenAI エラー"},
+		{"PROVIDER_OTHER", "azure_openai", "Azure OpenAI エラー"},
+		{"PROVIDER_RATE", "azure_openai", "Azure OpenAI レート制限エラー"},
+		{"SOMETHING_NEW", "azure_openai", "Azure OpenAI エラー"},
+		{"KEY_GONE", "azure_openai", "APIキーが見つかりません"},
+	} {
+		got := c.AnalysisError("ja", tt.code, tt.kind)
+		if got.Title != tt.want || got.Cause == "" || got.Remedy == "" {
+			t.Errorf("AnalysisError(%s, %s) = %+v, want title %q", tt.code, tt.kind, got, tt.want)
+		}
+	}
+	rate, credit := c.AnalysisError("ja", "PROVIDER_RATE", "openai"), c.AnalysisError("ja", "PROVIDER_CREDIT", "openai")
+	if rate.Title != credit.Title || rate.Remedy == credit.Remedy {
+		t.Error("429 must have one title and two remedies: waiting does not refill an empty credit")
+	}
+}
+
+func TestProblem(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, tt := range []struct {
+		code          string
+		params        map[string]string
+		title, detail string
+	}{
+		{"NAME_TAKEN", nil, "This name is already taken", "Choose another name."},
+		{"FIELD_TOO_LONG", map[string]string{"max": "255"}, "The text is too long", "Use at most 255 characters."},
+		{"FIELD_TOO_LONG", map[string]string{"min": "1"}, "The text is too long", ""},
+		{"KEY_IN_USE", map[string]string{"prompts": "{max}"}, "An API key that prompts use cannot be deleted", "Prompts that use it: {max}"},
+		{"NEVER_SEEN", nil, "An unexpected error occurred", c.Text("en", "problem.INTERNAL.detail", nil)},
+	} {
+		title, detail := c.Problem("en", tt.code, tt.params)
+		if title != tt.title || detail != tt.detail {
+			t.Errorf("Problem(%s, %v) = %q, %q", tt.code, tt.params, title, detail)
+		}
+	}
+}

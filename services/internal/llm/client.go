@@ -1,0 +1,172 @@
+package llm
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/param"
+)
+
+// Secret is a provider's key. It prints as nothing.
+type Secret string
+
+const hidden = "[secret]"
+
+// String hides the secret.
+func (Secret) String() string { return hidden }
+
+// GoString hides the secret.
+func (Secret) GoString() string { return hidden }
+
+// LogValue hides the secret.
+func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText hides the secret.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Config says whom to ask and as whom.
+type Config struct {
+	// BaseURL ends in the version, as https://api.openai.com/v1.
+	BaseURL string
+	Secret  Secret
+	// OrganizationID and ProjectID are sent when set.
+	OrganizationID, ProjectID string
+	// HTTPClient makes the requests; it must not follow redirects.
+	HTTPClient *http.Client
+}
+
+// Client asks one provider with one key. It is safe for concurrent use.
+type Client struct {
+	options []option.RequestOption
+	secret  Secret
+	// oldLimit is set once the provider has refused max_completion_tokens, which older servers do not know.
+	oldLimit atomic.Bool
+}
+
+// New makes a client. It reads nothing from the environment.
+func New(cfg Config) (*Client, error) {
+	opts := []option.RequestOption{
+		option.WithBaseURL(cfg.BaseURL), option.WithAPIKey(string(cfg.Secret)),
+		option.WithHTTPClient(cfg.HTTPClient), option.WithMaxRetries(0),
+	}
+	if cfg.OrganizationID != "" {
+		opts = append(opts, option.WithOrganization(cfg.OrganizationID))
+	}
+	if cfg.ProjectID != "" {
+		opts = append(opts, option.WithProject(cfg.ProjectID))
+	}
+	return &Client{options: opts, secret: cfg.Secret}, nil
+}
+
+// Message is one message of a conversation. Role is "user" or "system".
+type Message struct{ Role, Text string }
+
+// Request is a question.
+type Request struct {
+	Model    string
+	Messages []Message
+	// MaxOutputTokens bounds the answer.
+	MaxOutputTokens int
+	// RequestID is ours; the provider gets it as X-Client-Request-Id.
+	RequestID string
+}
+
+// Completion is an answer.
+type Completion struct {
+	Text string
+	// FinishReason is why the answer ended: "stop", or "length" when it was cut at MaxOutputTokens.
+	FinishReason      string
+	Usage             Usage
+	ProviderRequestID string
+	ServedModel       string
+	Limits            Limits
+}
+
+// Usage is what the provider counted.
+type Usage struct{ InputTokens, OutputTokens int }
+
+// Limits is what the provider said of its limits beside an answer; 0 and "" where it did not.
+type Limits struct {
+	RequestsPerMinute, TokensPerMinute int64
+	Organization, Project              string
+}
+
+// ModelInfo is a model as the provider describes it.
+type ModelInfo struct {
+	ID string
+	// ShutdownDate is when it will be gone; zero when not announced.
+	ShutdownDate time.Time
+	Limits       Limits
+}
+
+// Complete asks once. The error is an [*Error]. Where a server does not know max_completion_tokens and says so, the
+// question is asked again with the older max_tokens, which is remembered.
+func (c *Client) Complete(ctx context.Context, req Request) (Completion, error) {
+	old := c.oldLimit.Load()
+	done, err := c.complete(ctx, req, old)
+	if e := asError(err); e != nil && !old && e.refusesLimit() {
+		c.oldLimit.Store(true)
+		return c.complete(ctx, req, true)
+	}
+	return done, err
+}
+
+func (c *Client) complete(ctx context.Context, req Request, old bool) (Completion, error) {
+	params := openai.ChatCompletionNewParams{Model: req.Model}
+	for _, m := range req.Messages {
+		if m.Role == "system" {
+			params.Messages = append(params.Messages, openai.SystemMessage(m.Text))
+			continue
+		}
+		params.Messages = append(params.Messages, openai.UserMessage(m.Text))
+	}
+	if old {
+		params.MaxTokens = param.NewOpt(int64(req.MaxOutputTokens))
+	} else {
+		params.MaxCompletionTokens = param.NewOpt(int64(req.MaxOutputTokens))
+	}
+	seen := &exchange{}
+	service := openai.NewChatCompletionService(c.options...)
+	res, err := service.New(seen.trace(ctx), params,
+		option.WithMiddleware(seen.middleware), option.WithHeader("X-Client-Request-Id", req.RequestID))
+	if err := seen.verdict(ctx, c.secret, err); err != nil {
+		return Completion{}, err
+	}
+	return completionOf(seen, c.secret, res)
+}
+
+// Model asks what a model is; it costs no tokens.
+func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
+	seen := &exchange{}
+	service := openai.NewModelService(c.options...)
+	res, err := service.Get(seen.trace(ctx), id, option.WithMiddleware(seen.middleware))
+	if err := seen.verdict(ctx, c.secret, err); err != nil {
+		return ModelInfo{}, err
+	}
+	if res.ID == "" {
+		return ModelInfo{}, seen.broken(c.secret, "the answer names no model")
+	}
+	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header)}, nil
+}
+
+func completionOf(seen *exchange, secret Secret, res *openai.ChatCompletion) (Completion, error) {
+	out := Completion{ProviderRequestID: seen.requestID(), ServedModel: res.Model, Limits: limitsOf(seen.header)}
+	out.Usage = Usage{InputTokens: int(res.Usage.PromptTokens), OutputTokens: int(res.Usage.CompletionTokens)}
+	if len(res.Choices) == 0 {
+		return out, seen.broken(secret, "the answer has no choices")
+	}
+	choice := res.Choices[0]
+	out.Text, out.FinishReason = choice.Message.Content, choice.FinishReason
+	if out.Text == "" {
+		out.Text = choice.Message.Refusal
+	}
+	if out.FinishReason == "" {
+		return out, seen.broken(secret, "the answer does not say why it ended")
+	}
+	return out, nil
+}

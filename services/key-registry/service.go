@@ -1,0 +1,85 @@
+package keys
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+
+	"google.golang.org/grpc"
+
+	"github.com/kikigaki/kikigaki/pkg/follow"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/seal"
+)
+
+// Name of the service: in logs, in events and to other services.
+const Name = "key-registry"
+
+// DefaultBaseURL is where a key is used that names no place of its own.
+const DefaultBaseURL = "https://api.openai.com/v1"
+
+// Config of one replica.
+type Config struct {
+	// Views is the folder of the view's file; what lies there may be deleted while the service is stopped.
+	Views string
+	// MasterKeyFile holds the key that seals secrets; it is made when there is none.
+	MasterKeyFile string
+	// DefaultBaseURL of keys that name none; empty means OpenAI's own.
+	DefaultBaseURL string
+	// Allow are private addresses that providers may have; none by default.
+	Allow []netip.Prefix
+}
+
+// Deps is what a replica works with.
+type Deps struct {
+	Log    *stream.Log
+	Logger *slog.Logger
+}
+
+// Service is one replica of key-registry.
+type Service struct {
+	keyv1.UnimplementedKeyServiceServer
+
+	cfg      Config
+	sealer   *seal.Sealer
+	follower *follow.Follower
+}
+
+// New makes a replica that has not started; it fails without a usable master key.
+func New(cfg Config, deps Deps) (*Service, error) {
+	cfg.DefaultBaseURL = firstOf(cfg.DefaultBaseURL, DefaultBaseURL)
+	sealer, err := seal.LoadOrCreate(cfg.MasterKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{
+		cfg: cfg, sealer: sealer,
+		follower: follow.New(follow.Config{
+			Log:     deps.Log,
+			Path:    filepath.Join(cfg.Views, Name+".db"),
+			Buckets: []string{keyBucket, promptBucket},
+			Format:  viewFormat,
+			Streams: []string{subject.Keys, subject.Prompts},
+			Apply:   apply,
+			Logger:  deps.Logger.With("service", Name),
+		}),
+	}, nil
+}
+
+// Register makes the replica answer on a gRPC server.
+func (s *Service) Register(server grpc.ServiceRegistrar) { keyv1.RegisterKeyServiceServer(server, s) }
+
+// Start begins to follow the log.
+func (s *Service) Start(ctx context.Context) error { return s.follower.Start(ctx) }
+
+// Stop ends following; requests must have ended.
+func (s *Service) Stop(ctx context.Context) error { return s.follower.Stop(ctx) }
+
+// Ready is nil once the view has caught up.
+func (s *Service) Ready(ctx context.Context) error { return s.follower.Ready(ctx) }
+
+// Follower is the replica's view and its position, for checks of equality.
+func (s *Service) Follower() *follow.Follower { return s.follower }

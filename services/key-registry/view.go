@@ -1,0 +1,53 @@
+package keys
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+)
+
+// Buckets of the view.
+const (
+	keyBucket    = "keys"    // tenant, 0, key id -> KeySaved, its secret sealed
+	promptBucket = "prompts" // tenant, 0, prompt id -> PromptSaved with id, name and key id alone
+	viewFormat   = "1"
+)
+
+func key(tenant, id string) []byte { return []byte(tenant + "\x00" + id) }
+
+// readKeys returns a tenant's keys by kind and name.
+func readKeys(tx *view.Tx, tenant string) ([]*eventv1.KeySaved, error) {
+	var out []*eventv1.KeySaved
+	for _, value := range tx.Scan(keyBucket, key(tenant, ""), nil) {
+		saved := &eventv1.KeySaved{}
+		if err := proto.Unmarshal(value, saved); err != nil {
+			return nil, fmt.Errorf("keys: view: %w", err)
+		}
+		out = append(out, saved)
+	}
+	slices.SortFunc(out, func(a, b *eventv1.KeySaved) int {
+		return cmp.Or(cmp.Compare(a.GetKind(), b.GetKind()), cmp.Compare(a.GetName(), b.GetName()))
+	})
+	return out, nil
+}
+
+// users returns the names of the prompts that use a key.
+func users(tx *view.Tx, tenant, id string) ([]string, error) {
+	var names []string
+	for _, value := range tx.Scan(promptBucket, key(tenant, ""), nil) {
+		var p eventv1.PromptSaved
+		if err := proto.Unmarshal(value, &p); err != nil {
+			return nil, fmt.Errorf("keys: view: %w", err)
+		}
+		if p.GetKeyId() == id {
+			names = append(names, p.GetName())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

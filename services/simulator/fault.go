@@ -1,0 +1,84 @@
+package simulator
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Fault is something that goes wrong instead of an answer.
+type Fault struct {
+	// Model and Marker say which requests it is for: of a model, with a text in them. Empty: any.
+	Model, Marker string
+	// Times is how often it happens; 0 means once.
+	Times int
+	// Hang is how long nothing happens first; negative: until the client leaves.
+	Hang time.Duration
+	// Status, Header and Body are what comes then. Status 0 cuts the connection before any answer.
+	Status int
+	Header map[string]string
+	Body   string
+	// CutAfter, if positive, promises the whole body and cuts the connection after so many bytes.
+	CutAfter int
+}
+
+// Script adds faults; the first that fits a request is used.
+func (s *Server) Script(faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = append(s.faults, faults...)
+}
+
+// fault takes the fault that fits a request.
+func (s *Server) fault(q question) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.faults {
+		f := &s.faults[i]
+		if f.Times < 0 || f.Model != "" && f.Model != q.Model || !strings.Contains(q.text(), f.Marker) {
+			continue
+		}
+		if f.Times--; f.Times <= 0 {
+			f.Times = -1 // used up
+		}
+		return *f, true
+	}
+	return Fault{}, false
+}
+
+func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, entry Entry, f Fault) {
+	entry.Status = f.Status
+	s.record(entry)
+	wait := f.Hang
+	if wait < 0 {
+		wait = time.Hour
+	}
+	if !s.wait(r, wait) || f.Status == 0 {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way to cut a connection
+	}
+	w.Header().Set("Content-Type", "application/json")
+	for k, v := range f.Header {
+		w.Header().Set(k, v)
+	}
+	if f.CutAfter > 0 {
+		w.Header().Set("Content-Length", "1000000")
+		w.WriteHeader(f.Status)
+		_, _ = io.WriteString(w, f.Body[:min(f.CutAfter, len(f.Body))])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler) //nolint:forbidigo // as above
+	}
+	w.WriteHeader(f.Status)
+	_, _ = io.WriteString(w, f.Body)
+}
+
+func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
+	var faults []Fault
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest)).Decode(&faults); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.Script(faults...)
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,103 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// State of a key.
+type State string
+
+// States of keys.
+const (
+	StateOK          State = ""
+	StateDeactivated State = "deactivated"
+	StateNoScope     State = "no_scope"  // may look at models, not ask them
+	StateNoCredit    State = "no_credit" // nothing left to spend
+)
+
+// Key is a key that the provider knows.
+type Key struct {
+	Secret, Organization, Project string
+	// Models that its project may use; empty: all.
+	Models []string
+	State  State
+}
+
+// Model is a model that the provider serves.
+type Model struct {
+	ID string
+	// Window is how many tokens input and output may have together.
+	Window int
+	// TokensPerMinute and RequestsPerMinute are limits of an organisation.
+	TokensPerMinute, RequestsPerMinute int
+	// Shutdown is when it will be gone; zero: not announced.
+	Shutdown time.Time
+	// Echo makes it answer with what it was given.
+	Echo bool
+}
+
+func ownModels() []Model {
+	const window, tpm, rpm = 128_000, 2_000_000, 10_000
+	return []Model{
+		{ID: "sim-large", Window: window, TokensPerMinute: tpm, RequestsPerMinute: rpm},
+		{ID: "sim-echo", Window: window, TokensPerMinute: tpm, RequestsPerMinute: rpm, Echo: true},
+	}
+}
+
+// refusal is an answer that says no, in OpenAI's words.
+type refusal struct {
+	status              int
+	kind, code, message string
+	retry               time.Duration
+}
+
+// admit finds the key that a request brings, or the provider's no.
+func (s *Server) admit(r *http.Request) (Key, *refusal) {
+	secret := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	k, known := s.keys[secret]
+	switch {
+	case !known:
+		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "invalid_api_key", message: fmt.Sprintf(
+			"Incorrect API key provided: %s. You can find your API key at https://platform.openai.com/account/api-keys.",
+			masked(secret))}
+	case k.State == StateDeactivated:
+		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "account_deactivated",
+			message: "The OpenAI account associated with this API key has been deactivated."}
+	case mismatch(r.Header.Get("OpenAI-Organization"), k.Organization):
+		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_organization",
+			message: "OpenAI-Organization header should match organization for API key"}
+	case mismatch(r.Header.Get("OpenAI-Project"), k.Project):
+		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_project",
+			message: "OpenAI-Project header should match project for API key"}
+	}
+	return k, nil
+}
+
+func mismatch(said, is string) bool { return said != "" && said != is }
+
+// masked is how OpenAI repeats a wrong key: its head and its tail.
+func masked(secret string) string {
+	const head, tail = 8, 4
+	if len(secret) <= head+tail {
+		return secret
+	}
+	return secret[:head] + strings.Repeat("*", len(secret)-head-tail) + secret[len(secret)-tail:]
+}
+
+// model finds the model that a key asks for, or the provider's no.
+func (s *Server) model(k Key, id string) (Model, *refusal) {
+	m, known := s.models[id]
+	switch {
+	case !known || !m.Shutdown.IsZero() && time.Now().After(m.Shutdown):
+		return m, &refusal{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found",
+			message: fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", id)}
+	case len(k.Models) > 0 && !slices.Contains(k.Models, id):
+		return m, &refusal{status: http.StatusForbidden, kind: "invalid_request_error", code: "model_not_found",
+			message: fmt.Sprintf("Project `%s` does not have access to model `%s`", k.Project, id)}
+	}
+	return m, nil
+}

@@ -1,0 +1,50 @@
+package simulator
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+)
+
+func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
+	k, no := s.admit(r)
+	if no != nil {
+		s.refuse(w, Entry{At: time.Now(), Endpoint: "models"}, no)
+		return
+	}
+	list := []any{}
+	for _, m := range s.models {
+		if _, no := s.model(k, m.ID); no == nil {
+			list = append(list, described(m))
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": list})
+}
+
+func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
+	entry := Entry{At: time.Now(), Endpoint: "models", Model: r.PathValue("model")}
+	w.Header().Set("X-Request-Id", "req_"+strings.ToLower(rand.Text()))
+	k, no := s.admit(r)
+	entry.Organization = k.Organization
+	var m Model
+	if no == nil {
+		m, no = s.model(k, entry.Model)
+	}
+	if no != nil {
+		s.refuse(w, entry, no)
+		return
+	}
+	w.Header().Set("Openai-Organization", k.Organization)
+	entry.Status, entry.Answered = http.StatusOK, true
+	s.record(entry)
+	writeJSON(w, http.StatusOK, described(m))
+}
+
+func described(m Model) map[string]any {
+	out := map[string]any{"id": m.ID, "object": "model", "created": 1_700_000_000, "owned_by": "simulator", "shutdown_date": nil}
+	if !m.Shutdown.IsZero() {
+		out["shutdown_date"] = m.Shutdown.Format(time.DateOnly)
+	}
+	return out
+}

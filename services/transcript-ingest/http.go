@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/services/internal/edge"
+)
+
+// maxBody of an append: 512 KiB of text and what JSON makes of it.
+const maxBody = 4 << 20
+
+// Mount puts the API of calls and their words on a mux.
+func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
+	for pattern, handler := range map[string]edge.Handler{
+		"POST /api/v1/calls/{call}/utterances": s.postUtterances,
+		"POST /api/v1/calls/{call}/end":        s.postEnd,
+		"POST /api/v1/calls/import":            s.postImport,
+		"GET /api/v1/calls":                    s.getCalls,
+		"GET /api/v1/calls/{call}":             s.getCall,
+		"GET /api/v1/calls/{call}/transcript":  s.getTranscript,
+	} {
+		mux.Handle(pattern, e.Authenticated(handler))
+	}
+}
+
+func (s *Service) postUtterances(w http.ResponseWriter, r *http.Request) error {
+	var body appendBody
+	if err := edge.Decode(w, r, maxBody, &body); err != nil {
+		return err
+	}
+	req, err := body.request(r.PathValue("call"))
+	if err != nil {
+		return err
+	}
+	res, err := s.AppendUtterances(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, map[string]uint32{
+		"accepted": res.GetAccepted(), "duplicates": res.GetDuplicates(), "corrected": res.GetCorrected(),
+		"revision": res.GetRevision(),
+	})
+}
+
+func (s *Service) postEnd(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		EndedAt *time.Time `json:"endedAt"`
+	}
+	if r.ContentLength != 0 {
+		if err := edge.Decode(w, r, edge.MaxBody, &body); err != nil {
+			return err
+		}
+	}
+	at, err := stamp("endedAt", body.EndedAt)
+	if err != nil {
+		return err
+	}
+	res, err := s.EndCall(r.Context(), &transcriptv1.EndCallRequest{CallId: r.PathValue("call"), EndedAt: at})
+	if err != nil {
+		return err
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, callOf(res.GetCall()))
+}
+
+func (s *Service) getCalls(w http.ResponseWriter, r *http.Request) error {
+	size, token, err := edge.Page(r)
+	if err != nil {
+		return err
+	}
+	res, err := s.ListCalls(r.Context(), &transcriptv1.ListCallsRequest{
+		PageSize: size, PageToken: token, MinPosition: edge.Position(r),
+	})
+	if err != nil {
+		return err
+	}
+	calls := make([]callJSON, 0, len(res.GetCalls()))
+	for _, c := range res.GetCalls() {
+		calls = append(calls, callOf(c))
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, map[string]any{"calls": calls, "nextPageToken": res.GetNextPageToken()})
+}
+
+func (s *Service) getCall(w http.ResponseWriter, r *http.Request) error {
+	res, err := s.GetCall(r.Context(), &transcriptv1.GetCallRequest{
+		CallId: r.PathValue("call"), MinPosition: edge.Position(r),
+	})
+	if err != nil {
+		return err
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, callOf(res.GetCall()))
+}
+
+func (s *Service) getTranscript(w http.ResponseWriter, r *http.Request) error {
+	var revision uint64
+	if text := r.URL.Query().Get("revision"); text != "" {
+		var err error
+		if revision, err = strconv.ParseUint(text, 10, 32); err != nil || revision == 0 {
+			return fault.New(fault.Invalid, "FIELD_INVALID", fault.Field("revision"))
+		}
+	}
+	res, err := s.GetTranscript(r.Context(), &transcriptv1.GetTranscriptRequest{
+		CallId: r.PathValue("call"), Revision: uint32(revision), MinPosition: edge.Position(r),
+	})
+	if err != nil {
+		return err
+	}
+	list := make([]utteranceJSON, 0, len(res.GetUtterances()))
+	for _, u := range res.GetUtterances() {
+		list = append(list, utteranceJSONOf(u))
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, map[string]any{
+		"callId": res.GetCallId(), "state": res.GetState(), "revision": res.GetRevision(), "utterances": list,
+	})
+}

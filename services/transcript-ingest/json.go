@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/services/internal/edge"
+)
+
+type person struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type callJSON struct {
+	ID                string            `json:"id"`
+	Label             string            `json:"label"`
+	StartedAt         *string           `json:"startedAt"`
+	EndedAt           *string           `json:"endedAt"`
+	State             string            `json:"state"`
+	AgentAccount      *person           `json:"agentAccount"`
+	AgentNumber       string            `json:"agentNumber"`
+	CustomerNumber    string            `json:"customerNumber"`
+	Queue             string            `json:"queue"`
+	Direction         string            `json:"direction"`
+	Labels            map[string]string `json:"labels"`
+	Revision          uint32            `json:"revision"`
+	RunningAnalysisID string            `json:"runningAnalysisId,omitempty"`
+}
+
+func callOf(c *transcriptv1.Call) callJSON {
+	out := callJSON{
+		ID: c.GetId(), Label: c.GetLabel(), StartedAt: edge.Time(c.GetStartedAt()), EndedAt: edge.Time(c.GetEndedAt()),
+		State: c.GetState(), AgentNumber: c.GetAgentNumber(), CustomerNumber: c.GetCustomerNumber(),
+		Queue: c.GetQueue(), Direction: c.GetDirection(), Labels: c.GetLabels(), Revision: c.GetRevision(),
+		RunningAnalysisID: c.GetRunningAnalysisId(),
+	}
+	if c.GetAgentName() != "" {
+		out.AgentAccount = &person{c.GetAgentAccountId(), c.GetAgentName()}
+	}
+	if out.Labels == nil {
+		out.Labels = map[string]string{}
+	}
+	return out
+}
+
+type utteranceJSON struct {
+	UtteranceID string   `json:"utteranceId"`
+	Version     uint32   `json:"version"`
+	Order       int64    `json:"order"`
+	Kind        string   `json:"kind"`
+	Speaker     string   `json:"speaker"`
+	Text        string   `json:"text"`
+	StartSec    *float64 `json:"startSec"`
+	DurationSec *float64 `json:"durationSec"`
+	Vendor      string   `json:"vendor"`
+	CreatedAt   *string  `json:"createdAt"`
+	UpdatedAt   *string  `json:"updatedAt"`
+}
+
+func utteranceJSONOf(u *transcriptv1.Utterance) utteranceJSON {
+	return utteranceJSON{
+		UtteranceID: u.GetUtteranceId(), Version: u.GetVersion(), Order: u.GetOrder(), Kind: u.GetKind(),
+		Speaker: u.GetSpeaker(), Text: u.GetText(), StartSec: u.StartSec, DurationSec: u.DurationSec,
+		Vendor: u.GetVendor(), CreatedAt: edge.Time(u.GetCreatedAt()), UpdatedAt: edge.Time(u.GetUpdatedAt()),
+	}
+}
+
+// appendBody is what a publisher posts.
+type appendBody struct {
+	Call *struct {
+		Label          string            `json:"label"`
+		StartedAt      *time.Time        `json:"startedAt"`
+		AgentAccount   string            `json:"agentAccount"`
+		AgentNumber    string            `json:"agentNumber"`
+		CustomerNumber string            `json:"customerNumber"`
+		Queue          string            `json:"queue"`
+		Direction      string            `json:"direction"`
+		Labels         map[string]string `json:"labels"`
+	} `json:"call"`
+	Utterances []struct {
+		UtteranceID string   `json:"utteranceId"`
+		Version     uint32   `json:"version"`
+		Order       int64    `json:"order"`
+		Kind        string   `json:"kind"`
+		Speaker     string   `json:"speaker"`
+		Text        string   `json:"text"`
+		StartSec    *float64 `json:"startSec"`
+		DurationSec *float64 `json:"durationSec"`
+		Vendor      string   `json:"vendor"`
+	} `json:"utterances"`
+}
+
+func (b appendBody) request(call string) (*transcriptv1.AppendUtterancesRequest, error) {
+	out := &transcriptv1.AppendUtterancesRequest{CallId: call}
+	if c := b.Call; c != nil {
+		started, err := stamp("call.startedAt", c.StartedAt)
+		if err != nil {
+			return nil, err
+		}
+		out.Call = &transcriptv1.CallDetails{
+			Label: c.Label, StartedAt: started, AgentAccount: c.AgentAccount, AgentNumber: c.AgentNumber,
+			CustomerNumber: c.CustomerNumber, Queue: c.Queue, Direction: c.Direction, Labels: c.Labels,
+		}
+	}
+	for _, u := range b.Utterances {
+		out.Utterances = append(out.Utterances, &transcriptv1.NewUtterance{
+			UtteranceId: u.UtteranceID, Version: u.Version, Order: u.Order, Kind: u.Kind, Speaker: u.Speaker, Text: u.Text,
+			StartSec: u.StartSec, DurationSec: u.DurationSec, Vendor: u.Vendor,
+		})
+	}
+	return out, nil
+}
+
+// stamp refuses times that nothing can be ordered by.
+func stamp(field string, t *time.Time) (*timestamppb.Timestamp, error) {
+	if t == nil {
+		return nil, nil //nolint:nilnil // not said is not wrong
+	}
+	if t.Year() < 1970 || t.Year() > 2200 {
+		return nil, fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field), fault.Param("allowed", "1970-2200"))
+	}
+	return timestamppb.New(*t), nil
+}

@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/kikigaki/kikigaki/pkg/follow"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+)
+
+// Name of the service: in logs, in events and to other services.
+const Name = "transcript-ingest"
+
+// Config of one replica.
+type Config struct {
+	// Views is the folder of the view's file; what lies there may be deleted while the service is stopped.
+	Views string
+}
+
+// Deps is what a replica works with.
+type Deps struct {
+	Log *stream.Log
+	// Access knows which account an agent's login is.
+	Access accessv1.AccessServiceClient
+	Logger *slog.Logger
+}
+
+// Service is one replica of transcript-ingest.
+type Service struct {
+	transcriptv1.UnimplementedTranscriptServiceServer
+
+	log      *slog.Logger
+	facts    *stream.Log
+	accounts accessv1.AccessServiceClient
+	follower *follow.Follower
+
+	cancel   context.CancelFunc
+	sweeping sync.WaitGroup
+}
+
+// New makes a replica that has not started.
+func New(cfg Config, deps Deps) *Service {
+	log := deps.Logger.With("service", Name)
+	return &Service{
+		log: log, facts: deps.Log, accounts: deps.Access,
+		follower: follow.New(follow.Config{
+			Log:  deps.Log,
+			Path: filepath.Join(cfg.Views, Name+".db"),
+			Buckets: []string{
+				callBucket, indexBucket, sealBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
+			},
+			Format:  viewFormat,
+			Streams: []string{subject.Calls, subject.Live, subject.Transcripts},
+			Apply:   apply,
+			Logger:  log,
+		}),
+	}
+}
+
+// Register makes the replica answer on a gRPC server.
+func (s *Service) Register(server grpc.ServiceRegistrar) {
+	transcriptv1.RegisterTranscriptServiceServer(server, s)
+}
+
+// Start begins to follow the log, and to finish folds that a crash has left.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.follower.Start(ctx); err != nil {
+		return err
+	}
+	run, cancel := context.WithCancel(context.Background()) //nolint:contextcheck // sweeping outlives the start
+	s.cancel = cancel
+	s.sweeping.Go(func() { s.sweep(run) })
+	return nil
+}
+
+// Stop ends following; requests must have ended.
+func (s *Service) Stop(ctx context.Context) error {
+	if s.cancel != nil {
+		s.cancel()
+		s.sweeping.Wait()
+	}
+	return s.follower.Stop(ctx)
+}
+
+// Ready is nil once the view has caught up.
+func (s *Service) Ready(ctx context.Context) error { return s.follower.Ready(ctx) }
+
+// Follower is the replica's view and its position, for checks of equality.
+func (s *Service) Follower() *follow.Follower { return s.follower }
