@@ -43,11 +43,12 @@ type Error struct {
 // Provider is a provider's own answer, with nothing of a key left in it.
 type Provider struct {
 	// Status is the HTTP status.
-	Status int
+	Status int `json:"Status"`
 	// Code and Message are the provider's words.
-	Code, Message string
+	Code    string `json:"Code"`
+	Message string `json:"Message"`
 	// RequestID names the request to the provider's support.
-	RequestID string
+	RequestID string `json:"RequestID"`
 }
 
 // Error is for logs.

@@ -76,7 +76,7 @@ func metadata(e *Error) map[string]string {
 	if e.Provider != nil {
 		p := *e.Provider
 		p.Code, p.Message, p.RequestID = wire(p.Code), wire(p.Message), wire(p.RequestID)
-		raw, _ := json.Marshal(p)
+		raw, _ := json.Marshal(p) //nolint:errchkjson // strings and a number cannot fail
 		meta["provider"] = string(raw)
 	}
 	return meta

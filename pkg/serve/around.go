@@ -10,8 +10,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	"google.golang.org/grpc"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // callTime is what a call gets that comes without a deadline. Streams last as long as they are wanted.

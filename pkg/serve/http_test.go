@@ -33,15 +33,22 @@ func web(t *testing.T, h http.Handler, log *journal) (*serve.HTTP, string, *http
 	return server, "http://" + addr.String(), &http.Client{Transport: transport}
 }
 
-func get(t *testing.T, client *http.Client, url string) (*http.Response, string, error) {
+// got is an answer that has been read to its end.
+type got struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+func get(t *testing.T, client *http.Client, url string) (got, error) {
 	t.Helper()
 	res, err := client.Get(url)
 	if err != nil {
-		return nil, "", err
+		return got{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
-	return res, string(body), err
+	return got{res.StatusCode, res.Header, string(body)}, err
 }
 
 func TestAHandlerThatPanicsAnswersAndTheProcessLives(t *testing.T) {
@@ -50,31 +57,33 @@ func TestAHandlerThatPanicsAnswersAndTheProcessLives(t *testing.T) {
 	mux.HandleFunc("/early", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "3")
 		w.Header().Set("Set-Cookie", "kikigaki_login=x")
-		panic("the secret reason")
+		explode()
 	})
 	mux.HandleFunc("/late", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		w.(http.Flusher).Flush()
-		panic("the secret reason")
+		explode()
 	})
-	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	mux.HandleFunc("/abort", func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // this is how a handler cuts its connection
+	})
 	mux.HandleFunc("/fine", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })
 	_, url, client := web(t, mux, log)
 
-	res, body, err := get(t, client, url+"/early")
-	if err != nil || res.StatusCode != 500 || !strings.Contains(body, `"code":"INTERNAL"`) ||
-		strings.Contains(body, "secret") || res.Header.Get("Set-Cookie") != "" ||
-		res.Header.Get("Content-Type") != "application/problem+json" {
-		t.Fatalf("got %v %q, %v", res, body, err)
+	a, err := get(t, client, url+"/early")
+	if err != nil || a.code != http.StatusInternalServerError || !strings.Contains(a.body, `"code":"INTERNAL"`) ||
+		strings.Contains(a.body, "secret") || a.header.Get("Set-Cookie") != "" ||
+		a.header.Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("got %+v, %v", a, err)
 	}
-	if _, body, err := get(t, client, url+"/late"); err == nil {
-		t.Fatalf("half an answer was taken for all of it: %q", body)
+	if a, err := get(t, client, url+"/late"); err == nil {
+		t.Fatalf("half an answer was taken for all of it: %q", a.body)
 	}
-	if _, _, err := get(t, client, url+"/abort"); err == nil {
+	if _, err := get(t, client, url+"/abort"); err == nil {
 		t.Fatal("a handler could not cut its connection")
 	}
-	if _, body, err := get(t, client, url+"/fine"); err != nil || body != "fine" {
-		t.Fatalf("got %q, %v", body, err)
+	if a, err := get(t, client, url+"/fine"); err != nil || a.body != "fine" {
+		t.Fatalf("got %q, %v", a.body, err)
 	}
 	if text := log.String(); strings.Count(text, "the secret reason") != 2 || strings.Contains(text, "superfluous") {
 		t.Fatalf("the log says: %s", text)
@@ -124,7 +133,7 @@ func TestStopCutsOffARequestThatDoesNotEnd(t *testing.T) {
 	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { close(entered); <-r.Context().Done() })
 	server, url, client := web(t, h, &journal{})
 	failed := make(chan error, 1)
-	go func() { _, _, err := get(t, client, url); failed <- err }()
+	go func() { _, err := get(t, client, url); failed <- err }()
 	<-entered
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -149,7 +158,7 @@ func TestHTTPStopIsSafeAtAnyTime(t *testing.T) {
 func TestAHeaderBeyondTheLimitIsRefused(t *testing.T) {
 	t.Parallel()
 	_, url, client := web(t, http.NotFoundHandler(), &journal{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,11 +179,12 @@ func TestHealthSaysWhatIsNotReady(t *testing.T) {
 	mux.Handle("/healthz", serve.Health(func(context.Context) error { return nil }))
 	mux.Handle("/readyz", serve.Health(func(context.Context) error { return errors.New("prompts: 12 behind") }))
 	_, url, client := web(t, mux, &journal{})
-	if res, body, err := get(t, client, url+"/healthz"); err != nil || res.StatusCode != 200 || body != "ok\n" {
-		t.Fatalf("got %v %q, %v", res, body, err)
+	if a, err := get(t, client, url+"/healthz"); err != nil || a.code != http.StatusOK || a.body != "ok\n" {
+		t.Fatalf("got %+v, %v", a, err)
 	}
-	res, body, err := get(t, client, url+"/readyz")
-	if err != nil || res.StatusCode != 503 || body != "prompts: 12 behind\n" || res.Header.Get("Cache-Control") != "no-store" {
-		t.Fatalf("got %v %q, %v", res, body, err)
+	a, err := get(t, client, url+"/readyz")
+	if err != nil || a.code != http.StatusServiceUnavailable || a.body != "prompts: 12 behind\n" ||
+		a.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("got %+v, %v", a, err)
 	}
 }

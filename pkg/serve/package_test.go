@@ -11,6 +11,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// explode is a handler's defect.
+func explode() { panic("the secret reason") } //nolint:forbidigo // surviving it is what is tested
+
 // journal is a log that tests read.
 type journal struct {
 	mu   sync.Mutex

@@ -17,7 +17,7 @@ const panicked = `{"type":"about:blank","title":"Internal Server Error","status"
 func (h *HTTP) recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tracked := &answer{ResponseWriter: w}
-		defer func() {
+		defer func() { //nolint:contextcheck // the request carries its context
 			p := recover()
 			if p == nil {
 				return

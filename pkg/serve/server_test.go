@@ -127,11 +127,11 @@ func TestAPanicIsOneAnswerAndTheProcessLives(t *testing.T) {
 	_, conn := open(t, serve.Config{Logger: log.logger()},
 		func(_ context.Context, in string) (string, error) {
 			if in == "panic" {
-				panic("the secret reason")
+				explode()
 			}
 			return in, nil
 		},
-		func(grpc.ServerStream) error { panic("the secret reason") })
+		func(grpc.ServerStream) error { explode(); return nil })
 	_, err := call(t.Context(), conn, "panic")
 	if fault.CodeOf(err) != "INTERNAL" || strings.Contains(err.Error(), "secret") {
 		t.Fatalf("got %v", err)
@@ -144,14 +144,17 @@ func TestAPanicIsOneAnswerAndTheProcessLives(t *testing.T) {
 		t.Fatalf("got %q, %v", out, err)
 	}
 	text := log.String()
-	if strings.Count(text, "the secret reason") != 2 || !strings.Contains(text, "server_test.go") {
+	if strings.Count(text, "the secret reason") != 2 || !strings.Contains(text, "serve_test.explode") {
 		t.Fatalf("the log lacks the panic or its stack: %s", text)
 	}
 }
 
 func TestAPanicInAnInterceptorIsCaughtToo(t *testing.T) {
 	t.Parallel()
-	bad := func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any, error) { panic("early") }
+	bad := func(context.Context, any, *grpc.UnaryServerInfo, grpc.UnaryHandler) (any, error) {
+		explode()
+		return struct{}{}, nil
+	}
 	_, conn := open(t, serve.Config{Unary: []grpc.UnaryServerInterceptor{bad}}, nil, nil)
 	if _, err := call(t.Context(), conn, ""); fault.CodeOf(err) != "INTERNAL" {
 		t.Fatalf("got %v", err)
@@ -267,8 +270,8 @@ func TestStopWaitsForCallsUnderWay(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() { stopped <- server.Stop(context.Background()) }()
 	select {
-	case <-stopped:
-		t.Fatal("Stop did not wait")
+	case err := <-stopped:
+		t.Fatalf("Stop did not wait: %v", err)
 	case <-time.After(20 * time.Millisecond):
 	}
 	close(release)

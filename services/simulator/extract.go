@@ -75,18 +75,18 @@ func firstLine(text string) string {
 	return line
 }
 
+// sentences cuts a text behind its full stops; a western one counts only where a space or nothing follows it.
 func sentences(text string) []string {
 	var out []string
-	var b strings.Builder
-	for _, r := range text {
-		b.WriteRune(r)
-		if strings.ContainsRune("。！？!?", r) || r == '.' && b.Len() > 12 {
-			out = append(out, strings.TrimSpace(b.String()))
-			b.Reset()
+	runes := []rune(strings.TrimSpace(text))
+	begin := 0
+	for i, r := range runes {
+		last := i == len(runes)-1
+		ends := strings.ContainsRune("。！？", r) || strings.ContainsRune(".!?", r) && !last && runes[i+1] == ' '
+		if (ends || last) && strings.TrimSpace(string(runes[begin:i+1])) != "" {
+			out = append(out, strings.TrimSpace(string(runes[begin:i+1])))
+			begin = i + 1
 		}
-	}
-	if rest := strings.TrimSpace(b.String()); rest != "" {
-		out = append(out, rest)
 	}
 	return out
 }

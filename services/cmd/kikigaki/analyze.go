@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -41,7 +42,7 @@ func (c *importCommand) Run(ctx context.Context) error {
 			return err
 		}
 		var out imported
-		err = c.send(ctx, "POST", "/api/v1/calls/import", "application/jsonl", file, &out)
+		err = c.send(ctx, "POST", "/api/v1/calls/import", "application/jsonl", io.NopCloser(file), &out)
 		if err := errors.Join(err, file.Close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

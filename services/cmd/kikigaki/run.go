@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/lifecycle"
 )
 
 // stopTime is how long a process may take to stop: requests that are at a provider get the most of it.
@@ -37,7 +39,7 @@ func (p *process) run(ctx context.Context, first func(context.Context) error) er
 		}
 		if err == nil {
 			<-ctx.Done()
-			say("Stopping.")
+			p.logger.Debug("stopping")
 		}
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
@@ -69,9 +71,9 @@ type addTenantCommand struct {
 	Admin string `required:"" help:"login:password of its first administrator."`
 }
 
-// Run adds a tenant to the log of this machine, or to an external one.
+// Run adds a tenant to the log of this machine, or to an external one. Nothing listens meanwhile, and the first account
+// of the installation is left to the first real start, which can tell its password.
 func (c *addTenantCommand) Run(ctx context.Context) error {
-	c.HTTP, c.GRPC = "127.0.0.1:0", ""
 	login, password, err := config{BootstrapAdmin: c.Admin}.admin()
 	if err != nil {
 		return fmt.Errorf("--admin: want login:password")
@@ -80,6 +82,7 @@ func (c *addTenantCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.group = lifecycle.New(p.logger, p.services()...)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	return p.run(ctx, func(ctx context.Context) error {

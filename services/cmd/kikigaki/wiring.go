@@ -31,6 +31,16 @@ type service interface {
 
 // wiring is what runs, in the order in which each needs those before it.
 func (p *process) wiring() []lifecycle.Unit {
+	return append(p.services(), []lifecycle.Unit{
+		{Name: console.Name, Start: p.startConsole},
+		{Name: "first account", Start: p.bootstrap},
+		{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC},
+		{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP},
+	}...)
+}
+
+// services is what runs behind the edges.
+func (p *process) services() []lifecycle.Unit {
 	return []lifecycle.Unit{
 		{Name: "broker", Start: p.startBroker, Stop: p.stopBroker, Ready: p.brokerReady},
 		{Name: "log", Start: p.openLog},
@@ -40,10 +50,6 @@ func (p *process) wiring() []lifecycle.Unit {
 		p.unit(ingest.Name, p.ingest),
 		p.unit(analysis.Name, p.analysis),
 		p.unit(notify.Name, p.notify),
-		{Name: console.Name, Start: p.startConsole},
-		{Name: "first account", Start: p.bootstrap},
-		{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC},
-		{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP},
 	}
 }
 

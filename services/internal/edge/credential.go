@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// CookieName is the login's cookie; behind TLS it has the prefix that binds it to the host.
-	CookieName       = "kikigaki_login"
+	// CookieName is the login's cookie.
+	CookieName = "kikigaki_login"
+	// SecureCookieName is the login's cookie behind TLS, with the prefix that binds it to the host.
 	SecureCookieName = "__Host-" + CookieName
 )
 

@@ -41,7 +41,10 @@ func (e *Edge) Authenticated(h Handler) http.Handler {
 		if err != nil {
 			return err
 		}
-		return h(w, r)
+		if err := h(w, r); err != nil {
+			e.Problem(w, r, err) // here, where the caller and with it the language is known
+		}
+		return nil
 	})
 }
 

@@ -11,8 +11,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // MaxBody is how large a request's body may be where nothing else is said, in bytes.
@@ -26,9 +27,9 @@ func Decode(w http.ResponseWriter, r *http.Request, limit int64, out any) error 
 		return fault.New(fault.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", fault.Param("expected", "application/json"))
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var tooLarge *http.MaxBytesError
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case errors.As(err, &tooLarge):
+	case tooLarge:
 		return fault.New(fault.TooLarge, "BODY_TOO_LARGE", fault.Param("limit", strconv.FormatInt(limit, 10)))
 	case err != nil:
 		return fault.New(fault.Invalid, "INVALID", fault.Wrapping(err))
@@ -52,8 +53,7 @@ func Unmarshal(text string, out any) error {
 }
 
 func malformed(text string, err error) error {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fault.New(fault.Invalid, "INVALID", fault.Field(fieldOf(text, kind)),
 			fault.Param("reason", kind.Value+" instead of "+jsonType(kind.Type)))
 	}

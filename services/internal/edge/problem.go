@@ -32,13 +32,19 @@ type provider struct {
 }
 
 // Problem answers with an error. Its title is in the language the client prefers, else the account's, else Japanese.
-// What is a mistake of ours is logged and told as nothing but that.
+// What is a mistake of ours is logged and told as nothing but that. nil is no problem.
 func (e *Edge) Problem(w http.ResponseWriter, r *http.Request, err error) {
+	if err == nil {
+		return
+	}
 	f, _ := fault.As(err)
-	if f.Kind == fault.Internal || f.Kind == fault.Other {
-		e.log.ErrorContext(r.Context(), "a request failed",
-			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+	attrs := []any{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err)}
+	switch {
+	case f.Kind.HTTPStatus() == http.StatusInternalServerError:
+		e.log.ErrorContext(r.Context(), "a request failed", attrs...)
 		f = fault.New(fault.Internal, "INTERNAL")
+	case f.Kind.HTTPStatus() > http.StatusInternalServerError && r.Context().Err() == nil:
+		e.log.WarnContext(r.Context(), "a request could not be answered", attrs...)
 	}
 	locale := e.Locale(r)
 	title, detail := e.texts.Problem(locale, f.Code, f.Params)
@@ -59,7 +65,7 @@ func (e *Edge) Problem(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", `Bearer realm="kikigaki"`)
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p)
+	_ = json.NewEncoder(w).Encode(p) //nolint:errchkjson // strings and numbers cannot fail; the client may have gone
 }
 
 func retrySeconds(f *fault.Error) int {

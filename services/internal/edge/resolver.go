@@ -2,13 +2,15 @@ package edge
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
-	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 	refusedFor = time.Second
 	// maxResolved bounds the answers that are kept.
 	maxResolved = 10_000
+	// maxCredential is longer than any that access gives out, in bytes: with the bound above it is what strangers can
+	// make us remember.
+	maxCredential = 256
 )
 
 // known is an answer of access.
@@ -43,17 +48,22 @@ func newResolver(access accessv1.AccessServiceClient, verifier *identity.Verifie
 }
 
 func (r *resolver) resolve(ctx context.Context, c Credential) (known, error) {
+	if len(c.Token) > maxCredential || len(c.Login) > maxCredential {
+		return known{}, fault.New(fault.Unauthenticated, "UNAUTHENTICATED")
+	}
 	if k, ok := r.kept(c, time.Now()); ok {
 		return k, k.err
 	}
-	answer, err, _ := r.group.Do(c.Token+"\x00"+c.Login, func() (any, error) {
-		return r.ask(context.WithoutCancel(ctx), c), nil
+	answer := r.group.DoChan(c.Token+"\x00"+c.Login, func() (any, error) {
+		return r.ask(context.WithoutCancel(ctx), c), nil // it is asked for others too, who are still there
 	})
-	if err != nil {
-		return known{}, err
+	select {
+	case a := <-answer:
+		k, _ := a.Val.(known)
+		return k, k.err
+	case <-ctx.Done():
+		return known{}, ctx.Err()
 	}
-	k, _ := answer.(known)
-	return k, k.err
 }
 
 func (r *resolver) kept(c Credential, now time.Time) (known, bool) {
@@ -75,7 +85,11 @@ func (r *resolver) ask(ctx context.Context, c Credential) known {
 		return k
 	}
 	caller, err := r.verifier.Verify(res.GetStatement(), time.Now())
-	k := known{caller: caller, statement: res.GetStatement(), err: err, until: time.Now().Add(goodFor)}
+	if err != nil {
+		// Clocks or secrets differ. As a refusal it would log everybody out.
+		return known{err: fault.New(fault.Internal, "INTERNAL", fault.Wrapping(err))}
+	}
+	k := known{caller: caller, statement: res.GetStatement(), until: time.Now().Add(goodFor)}
 	r.keep(c, k)
 	return k
 }
@@ -84,9 +98,18 @@ func (r *resolver) keep(c Credential, k known) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.answers) >= maxResolved {
-		clear(r.answers) // they live for seconds; asking again is cheap
+		r.drop(time.Now())
 	}
 	r.answers[c] = k
+}
+
+// drop makes room: what is over and all refusals go first, so that somebody who tries many tokens does not make us ask
+// again about everybody else.
+func (r *resolver) drop(now time.Time) {
+	maps.DeleteFunc(r.answers, func(_ Credential, k known) bool { return k.err != nil || !now.Before(k.until) })
+	if len(r.answers) >= maxResolved {
+		clear(r.answers) // they live for seconds; asking again is cheap
+	}
 }
 
 // Forget drops the kept answer about a credential, for the edge that has just ended it.

@@ -34,7 +34,6 @@ func TestWhoIsLetThrough(t *testing.T) {
 	user := With(t.Context(), Caller{Tenant: "north", AccountID: "a", Role: RoleUser})
 	service := With(t.Context(), Caller{Tenant: "north", Service: "console"})
 	mixed := With(t.Context(), Caller{Tenant: "north", Service: "console", Role: RoleSystemAdmin})
-	asAdmin := func(ctx context.Context) (Caller, error) { return RequireAdmin(ctx) }
 	asAny := func(ctx context.Context) (Caller, error) { return RequireService(ctx) }
 	asConsole := func(ctx context.Context) (Caller, error) { return RequireService(ctx, "access", "console") }
 	asOther := func(ctx context.Context) (Caller, error) { return RequireService(ctx, "access") }
@@ -44,12 +43,12 @@ func TestWhoIsLetThrough(t *testing.T) {
 		want fault.Kind
 	}{
 		"nobody, known":              {t.Context(), From, fault.Unauthenticated},
-		"nobody, admin":              {t.Context(), asAdmin, fault.Unauthenticated},
+		"nobody, admin":              {t.Context(), RequireAdmin, fault.Unauthenticated},
 		"nobody, service":            {t.Context(), asAny, fault.Unauthenticated},
-		"admin, admin":               {admin, asAdmin, fault.Other},
-		"user, admin":                {user, asAdmin, fault.Forbidden},
-		"service, admin":             {service, asAdmin, fault.Forbidden},
-		"service with a role, admin": {mixed, asAdmin, fault.Forbidden},
+		"admin, admin":               {admin, RequireAdmin, fault.Other},
+		"user, admin":                {user, RequireAdmin, fault.Forbidden},
+		"service, admin":             {service, RequireAdmin, fault.Forbidden},
+		"service with a role, admin": {mixed, RequireAdmin, fault.Forbidden},
 		"admin, service":             {admin, asAny, fault.Forbidden},
 		"service, any":               {service, asAny, fault.Other},
 		"service, among":             {service, asConsole, fault.Other},

@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 const (

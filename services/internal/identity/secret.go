@@ -48,7 +48,7 @@ func LoadSecrets(path string) (Secrets, error) {
 		return Secrets{}, fmt.Errorf("identity: %s must be closed to others (mode 0600, at most 0640, is %#o)",
 			path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Secrets{}, fmt.Errorf("identity: %w", err)
 	}
@@ -87,7 +87,7 @@ func LoadOrGenerateSecrets(path string, names ...string) (Secrets, error) {
 	for _, name := range names {
 		fmt.Fprintf(&text, "%s %s\n", name, s.byName[name]())
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names it
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return Secrets{}, fmt.Errorf("identity: %w", err)
 	}
