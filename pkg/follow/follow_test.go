@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	"github.com/kikigaki/kikigaki/pkg/view"
-	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -230,7 +230,7 @@ func TestAViewIsKeptWhereTheLogHasOnlyGoneOn(t *testing.T) {
 func TestAViewThatDoesNotFitIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		harm func(t *testing.T, b *bench, s jetstream.Stream)
+		harm func(t *testing.T, b *bench)
 		says string
 	}{
 		"hole":        {punch, "is missing"},
@@ -249,12 +249,7 @@ func TestAViewThatDoesNotFitIsMadeAnew(t *testing.T) {
 				b.write(f, "ALL", fmt.Sprintf("test.thing.%d", n), "x")
 			}
 			b.stop(f)
-			js, _ := jetstream.New(b.server.Conn(t))
-			s, err := js.Stream(t.Context(), "ALL")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.harm(t, b, s)
+			c.harm(t, b)
 			f = b.start(path)
 			ready(t, f)
 			if !b.logged.has(c.says) {
@@ -270,19 +265,14 @@ func TestAViewThatDoesNotFitIsMadeAnew(t *testing.T) {
 	}
 }
 
-func punch(t *testing.T, _ *bench, s jetstream.Stream) {
+func punch(t *testing.T, b *bench) {
 	t.Helper()
-	if err := s.DeleteMsg(t.Context(), 5); err != nil {
-		t.Fatal(err)
-	}
+	b.server.Punch(t, "ALL", 5)
 }
 
-func recreate(t *testing.T, b *bench, _ jetstream.Stream) {
+func recreate(t *testing.T, b *bench) {
 	t.Helper()
-	js, _ := jetstream.New(b.server.Conn(t))
-	if err := js.DeleteStream(t.Context(), "ALL"); err != nil {
-		t.Fatal(err)
-	}
+	b.server.Drop(t, "ALL")
 	b.connect()
 	f := b.start(filepath.Join(t.TempDir(), "writer.db"))
 	for n := range 20 {
@@ -292,7 +282,7 @@ func recreate(t *testing.T, b *bench, _ jetstream.Stream) {
 }
 
 // rollBack puts the store back to how it was five messages ago, as a power cut does to a server that does not sync.
-func rollBack(t *testing.T, b *bench, _ jetstream.Stream) {
+func rollBack(t *testing.T, b *bench) {
 	t.Helper()
 	b.server.Close()
 	if err := os.RemoveAll(b.server.StoreDir()); err != nil {

@@ -74,8 +74,8 @@ func (f *Follower) Start(ctx context.Context) error {
 }
 
 func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) error {
-	//nolint:contextcheck // following outlives the start
-	run, cancel := context.WithCancel(context.Background())
+
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // following outlives the start
 	f.cancel = cancel
 	f.sources = map[string]*source{}
 	for _, name := range f.cfg.Streams {

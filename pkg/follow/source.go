@@ -74,7 +74,7 @@ func (s *source) apply(ctx context.Context) {
 		if err := s.applyBatch(batch); err != nil {
 			s.fail(err)
 			s.f.log.Error("following stopped: a message could not be applied", "stream", s.name, "error", err)
-			for range s.queue { //nolint:revive // the reader must be able to end
+			for range s.queue {
 			}
 			return
 		}

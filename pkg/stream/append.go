@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // Conflict says that a compare-and-set was refused: the guard moved, or another write under it is in flight. It is

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
@@ -60,6 +61,22 @@ func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decisi
 	return c.lost(ctx)
 }
 
+// commit is one commit under way.
+type commit struct {
+	log     *Log
+	guard   Guard
+	eventID string
+	decide  Decision
+	pause   *backoff.ExponentialBackOff
+	rounds  int
+	// sent is set once an event may be on its way, expected is what it expected then.
+	sent     bool
+	expected uint64
+	// inFlight is set when the last refusal was about another write in flight.
+	inFlight bool
+	last     error
+}
+
 // lost is the end when every round was lost: looking once more tells whether the last try was, too.
 func (c *commit) lost(ctx context.Context) (uint64, error) {
 	m, _, err := c.log.Last(ctx, c.guard)
@@ -82,21 +99,6 @@ func newPause() *backoff.ExponentialBackOff {
 	return b
 }
 
-type commit struct {
-	log     *Log
-	guard   Guard
-	eventID string
-	decide  Decision
-	pause   *backoff.ExponentialBackOff
-	rounds  int
-	// sent is set once an event may be on its way, expected is what it expected then.
-	sent     bool
-	expected uint64
-	// inFlight is set when the last refusal was about another write in flight.
-	inFlight bool
-	last     error
-}
-
 // try is one round. done is false when the outcome is not certain yet.
 func (c *commit) try(ctx context.Context) (seq uint64, done bool, err error) {
 	m, _, err := c.log.Last(ctx, c.guard)
@@ -113,8 +115,7 @@ func (c *commit) try(ctx context.Context) (seq uint64, done bool, err error) {
 		}
 	}
 	event, err := c.decide(ctx, m.Sequence)
-	var stored *Stored
-	if errors.As(err, &stored) {
+	if stored, ok := errors.AsType[*Stored](err); ok {
 		return stored.Sequence, true, nil
 	}
 	if err != nil {

@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // requestTimeout bounds one question to the server. A leader election takes 6 to 18 s; callers that must outlast one

@@ -78,7 +78,9 @@ func TestTailGoesOnOverARestart(t *testing.T) {
 		}
 	}
 	cancel()
-	<-done
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
 }
 
 func write(t *testing.T, l *stream.Log, n int) {

@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/view"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"github.com/kikigaki/kikigaki/pkg/view"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

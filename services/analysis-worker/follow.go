@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
-	"google.golang.org/protobuf/proto"
 )
 
 // apply brings the view up to one message. Kinds it does not know, of a newer version, change nothing.

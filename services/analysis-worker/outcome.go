@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"github.com/kikigaki/kikigaki/services/internal/llm"
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Codes of the errors an analysis may end with; titles, causes and remedies are the catalogue's.
@@ -56,14 +57,14 @@ func failure(err error) error {
 
 func providerError(e *llm.Error) *ProviderError {
 	return &ProviderError{
-		Code: codeOf(e), Status: int32(e.Status), ProviderCode: e.Code, Message: e.Message, //nolint:gosec // HTTP status
+		Code: codeOf(e), Status: int32(e.Status), ProviderCode: e.Code, Message: e.Message,
 		RequestID: e.RequestID,
 	}
 }
 
 // codeOf sorts by what the client made of the answer, then by its status.
 func codeOf(e *llm.Error) string {
-	switch e.Class {
+	switch e.Class { //nolint:exhaustive // the others are told by their status
 	case llm.ClassTimeout:
 		return codeTimeout
 	case llm.ClassInterrupted:

@@ -247,5 +247,5 @@ func (p *pool) place(r Record) (uint32, *uint32) {
 		return 0, nil
 	}
 	seconds := uint32(wait / time.Second)
-	return uint32(place), &seconds //nolint:gosec // a place in a queue in memory
+	return uint32(place), &seconds
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 
+	"unicode/utf8"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
@@ -13,7 +15,6 @@ import (
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
-	"unicode/utf8"
 )
 
 const (
@@ -192,8 +193,8 @@ func (s *Service) shown(r Record, full bool, revision uint32) *analysisv1.Analys
 	}
 	if r.State == StateCompleted {
 		a.ResultText = text
-		a.ResultLength = uint32(utf8.RuneCountInString(r.Text)) //nolint:gosec // bounded by the answer's 8 MiB
-		a.ResultShown = uint32(utf8.RuneCountInString(text))    //nolint:gosec // as above
+		a.ResultLength = uint32(utf8.RuneCountInString(r.Text))
+		a.ResultShown = uint32(utf8.RuneCountInString(text))
 	}
 	if r.State == StateFailed && r.Error != nil {
 		a.Error = r.Error.proto()
@@ -204,7 +205,7 @@ func (s *Service) shown(r Record, full bool, revision uint32) *analysisv1.Analys
 	return a
 }
 
-func (e ProviderError) proto() *eventv1.ProviderError {
+func (e *ProviderError) proto() *eventv1.ProviderError {
 	return &eventv1.ProviderError{
 		Code: e.Code, Status: e.Status, ProviderCode: e.ProviderCode, Message: e.Message, RequestId: e.RequestID,
 		Params: e.Params,

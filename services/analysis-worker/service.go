@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"path/filepath"
 
+	"google.golang.org/grpc"
+
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
@@ -15,7 +17,6 @@ import (
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
 	"github.com/kikigaki/kikigaki/services/internal/llm"
-	"google.golang.org/grpc"
 )
 
 // Name of the service: in logs, in events and to other services.
@@ -81,7 +82,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
 	}
-	return s.pool.start()
+	return s.pool.start() //nolint:contextcheck // running outlives the start
 }
 
 // Stop hands the leases back, waits for requests that are at the provider as long as the context allows, and ends

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/view"
-	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 )
 
 // Buckets of the view.
@@ -36,7 +37,7 @@ func key(parts ...string) []byte {
 func listKey(r Record) []byte {
 	k := append(key(r.Tenant, r.Call), 0)
 	k = binary.BigEndian.AppendUint64(k, r.Sequence)
-	return append(k, byte(r.Index)) //nolint:gosec // at most 10 in a request
+	return append(k, byte(r.Index))
 }
 
 func getJSON(tx *view.Tx, bucket string, k []byte, out any) (bool, error) {

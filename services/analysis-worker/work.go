@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
@@ -78,7 +79,7 @@ func retry(err error, try int, pause *backoff.ExponentialBackOff) (wait time.Dur
 	if !errors.As(err, &e) || e.MaybeProcessed {
 		return 0, false
 	}
-	switch e.Class {
+	switch e.Class { //nolint:exhaustive // nothing else is asked again
 	case llm.ClassRetryAfter, llm.ClassRampDown:
 		return max(e.RetryAfter, pause.NextBackOff()), true
 	case llm.ClassRetryBackoff:

@@ -99,7 +99,7 @@ func (s *Service) analysisOf(a *analysisv1.Analysis, locale string) analysisJSON
 		out.Error = s.errorOf(e, k.GetKind(), locale)
 	}
 	if a.GetQueuePosition() > 0 {
-		out.Queue = &queueJSON{a.GetQueuePosition(), a.QueueEtaSeconds}
+		out.Queue = &queueJSON{a.GetQueuePosition(), a.QueueEtaSeconds} //nolint:protogetter // absent is not 0
 	}
 	return out
 }

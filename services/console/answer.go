@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -23,9 +24,7 @@ func found(w http.ResponseWriter, position string, v any) error {
 // listed answers with a list under its plural, and with what else there is to say beside it.
 func listed(w http.ResponseWriter, position, plural string, list any, beside map[string]any) error {
 	out := map[string]any{plural: list}
-	for k, v := range beside {
-		out[k] = v
-	}
+	maps.Copy(out, beside)
 	if _, ok := out["nextPageToken"]; !ok {
 		out["nextPageToken"] = ""
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
@@ -11,8 +14,6 @@ import (
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // guard is the one guard of a tenant's prompts: its number, names and order are one invariant.
@@ -83,8 +84,8 @@ func edit(d *Draft, req *promptv1.UpdatePromptRequest) {
 		field *string
 		value *string
 	}{
-		{&d.Name, req.Name}, {&d.KeyKind, req.KeyKind}, {&d.KeyID, req.KeyId}, {&d.Text, req.Text},
-		{&d.MapText, req.MapText}, {&d.Split, req.Split}, {&d.Memo, req.Memo},
+		{&d.Name, req.Name}, {&d.KeyKind, req.KeyKind}, {&d.KeyID, req.KeyId}, {&d.Text, req.Text}, //nolint:protogetter // absent is not empty
+		{&d.MapText, req.MapText}, {&d.Split, req.Split}, {&d.Memo, req.Memo}, //nolint:protogetter // absent is not empty
 	} {
 		if f.value != nil {
 			*f.field = *f.value

@@ -69,7 +69,7 @@ func (b *bench) prompt(n int) {
 	id := fmt.Sprintf("prompt-%d", n)
 	data, err := proto.Marshal(&eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Saved{Saved: &eventv1.PromptSaved{
 		Id: id, Name: id, KeyKind: "openai", KeyId: keyID, Text: "?", Split: "auto", Revision: 1,
-		CreatedRank: uint64(n + 1), //nolint:gosec // small
+		CreatedRank: uint64(n + 1),
 	}}})
 	if err != nil {
 		b.t.Fatal(err)

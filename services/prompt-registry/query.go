@@ -86,7 +86,7 @@ func (s *Service) read(caller identity.Caller, id string) (*promptv1.Prompt, err
 func visible(caller identity.Caller, p Prompt, position int, broken string) *promptv1.Prompt {
 	out := &promptv1.Prompt{
 		Id: p.ID, Name: p.Name, KeyKind: p.KeyKind,
-		Position:   uint32(position), //nolint:gosec // at most 1000
+		Position:   uint32(position),
 		BrokenCode: broken,
 	}
 	if caller.Role != identity.RoleSystemAdmin && !caller.IsService() {

@@ -5,12 +5,13 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"google.golang.org/grpc"
+
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/catalogue"
-	"google.golang.org/grpc"
 )
 
 // Name of the service: in logs, in events and to other services.

@@ -25,7 +25,7 @@ func TestAPromptIsCreatedChangedAndDeleted(t *testing.T) {
 		t.Fatalf("created %v", p)
 	}
 	changed, err := s.UpdatePrompt(admin(t), &promptv1.UpdatePromptRequest{
-		Id: p.GetId(), Revision: 1, Text: proto.String("What now?"),
+		Id: p.GetId(), Revision: 1, Text: new("What now?"),
 	})
 	if err != nil || changed.GetPrompt().GetRevision() != 2 || changed.GetPrompt().GetName() != "要約" {
 		t.Fatalf("%v, %v", changed, err)

@@ -3,10 +3,11 @@ package prompts
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Buckets of the view.

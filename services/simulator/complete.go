@@ -44,7 +44,7 @@ func (q question) limit() int { return max(q.MaxTokens, q.MaxCompletionTokens) }
 
 func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 	entry := Entry{At: time.Now(), Endpoint: "chat/completions", ClientRequestID: r.Header.Get("X-Client-Request-Id")}
-	w.Header().Set("X-Request-Id", "req_"+strings.ToLower(rand.Text()))
+	w.Header().Set("X-Request-ID", "req_"+strings.ToLower(rand.Text()))
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	var q question
 	if err != nil || json.Unmarshal(data, &q) != nil {
@@ -161,7 +161,7 @@ func (s *Server) refuse(w http.ResponseWriter, entry Entry, no *refusal) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	_ = json.NewEncoder(w).Encode(v) //nolint:errchkjson // the client may have gone
 }
 
 func hash(text string) string {

@@ -54,7 +54,7 @@ func listen(transcript string) []*speaker {
 	byName := map[string]*speaker{}
 	for line := range strings.SplitSeq(transcript, "\n") {
 		m := spoken.FindStringSubmatch(line)
-		if m == nil || strings.TrimSpace(m[3]) == "" {
+		if len(m) < 4 || strings.TrimSpace(m[3]) == "" {
 			continue
 		}
 		s := byName[m[2]]

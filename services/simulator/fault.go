@@ -11,17 +11,18 @@ import (
 // Fault is something that goes wrong instead of an answer.
 type Fault struct {
 	// Model and Marker say which requests it is for: of a model, with a text in them. Empty: any.
-	Model, Marker string
+	Model  string `json:"model"`
+	Marker string `json:"marker"`
 	// Times is how often it happens; 0 means once.
-	Times int
+	Times int `json:"times"`
 	// Hang is how long nothing happens first; negative: until the client leaves.
-	Hang time.Duration
+	Hang time.Duration `json:"hang"`
 	// Status, Header and Body are what comes then. Status 0 cuts the connection before any answer.
-	Status int
-	Header map[string]string
-	Body   string
+	Status int               `json:"status"`
+	Header map[string]string `json:"header"`
+	Body   string            `json:"body"`
 	// CutAfter, if positive, promises the whole body and cuts the connection after so many bytes.
-	CutAfter int
+	CutAfter int `json:"cutAfter"`
 }
 
 // Script adds faults; the first that fits a request is used.

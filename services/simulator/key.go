@@ -67,10 +67,10 @@ func (s *Server) admit(r *http.Request) (Key, *refusal) {
 	case k.State == StateDeactivated:
 		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "account_deactivated",
 			message: "The OpenAI account associated with this API key has been deactivated."}
-	case mismatch(r.Header.Get("OpenAI-Organization"), k.Organization):
+	case mismatch(r.Header.Get("Openai-Organization"), k.Organization):
 		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_organization",
 			message: "OpenAI-Organization header should match organization for API key"}
-	case mismatch(r.Header.Get("OpenAI-Project"), k.Project):
+	case mismatch(r.Header.Get("Openai-Project"), k.Project):
 		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_project",
 			message: "OpenAI-Project header should match project for API key"}
 	}
@@ -94,10 +94,10 @@ func (s *Server) model(k Key, id string) (Model, *refusal) {
 	switch {
 	case !known || !m.Shutdown.IsZero() && time.Now().After(m.Shutdown):
 		return m, &refusal{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found",
-			message: fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", id)}
+			message: fmt.Sprintf("The model %#q does not exist or you do not have access to it.", id)}
 	case len(k.Models) > 0 && !slices.Contains(k.Models, id):
 		return m, &refusal{status: http.StatusForbidden, kind: "invalid_request_error", code: "model_not_found",
-			message: fmt.Sprintf("Project `%s` does not have access to model `%s`", k.Project, id)}
+			message: fmt.Sprintf("Project %#q does not have access to model %#q", k.Project, id)}
 	}
 	return m, nil
 }

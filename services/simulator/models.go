@@ -24,7 +24,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
 	entry := Entry{At: time.Now(), Endpoint: "models", Model: r.PathValue("model")}
-	w.Header().Set("X-Request-Id", "req_"+strings.ToLower(rand.Text()))
+	w.Header().Set("X-Request-ID", "req_"+strings.ToLower(rand.Text()))
 	k, no := s.admit(r)
 	entry.Organization = k.Organization
 	var m Model

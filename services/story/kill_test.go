@@ -79,7 +79,7 @@ func TestNothingAcknowledgedIsLostWhenItIsKilled(t *testing.T) {
 		group.Go(func() { p.publish(ctx, admin, n, prompt) })
 	}
 	for range 10 {
-		time.Sleep(time.Duration(50+rand.IntN(450)) * time.Millisecond) //nolint:gosec // the moment is chance
+		time.Sleep(time.Duration(50+rand.IntN(450)) * time.Millisecond)
 		w.kill()
 		w.start()
 	}

@@ -20,6 +20,9 @@ type person struct {
 	id    string
 }
 
+// patient is a client that waits half a minute.
+func patient() *http.Client { return &http.Client{Timeout: 30 * time.Second} }
+
 // answer is what came back.
 type answer struct {
 	status int
@@ -34,20 +37,13 @@ func (a answer) into(t *testing.T, out any) {
 	}
 }
 
-// code is the code of a problem document.
-func (a answer) code() string {
-	var p struct {
-		Code string `json:"code"`
-	}
-	_ = json.Unmarshal(a.body, &p)
-	return p.Code
-}
-
 // logIn makes a person of a login and a password, with a token of their own.
 func (w *world) logIn(login, password string) *person {
 	w.t.Helper()
 	body := strings.NewReader(fmt.Sprintf(`{"login":%q,"password":%q}`, login, password))
-	res, err := http.Post("http://"+w.address+"/api/v1/session", "application/json", body)
+	asked, _ := http.NewRequest(http.MethodPost, "http://"+w.address+"/api/v1/session", body)
+	asked.Header.Set("Content-Type", "application/json")
+	res, err := patient().Do(asked)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -60,7 +56,7 @@ func (w *world) logIn(login, password string) *person {
 	req.AddCookie(res.Cookies()[0])
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Requested-With", "kikigaki")
-	made, err := http.DefaultClient.Do(req)
+	made, err := patient().Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -89,7 +85,7 @@ func (p *person) try(method, path string, body any) (answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
-	res, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
+	res, err := patient().Do(req)
 	if err != nil {
 		return answer{}, err
 	}

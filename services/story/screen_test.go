@@ -30,7 +30,7 @@ func (p *person) open(ctx context.Context, group *sync.WaitGroup) *screen {
 		for ctx.Err() == nil {
 			s.listen(ctx, connected)
 			select {
-			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond): //nolint:gosec // a browser's jitter
+			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
 			case <-ctx.Done():
 			}
 		}
@@ -49,12 +49,12 @@ func (s *screen) listen(ctx context.Context, connected chan<- struct{}) {
 	s.cut = cancel
 	last := s.last
 	s.mu.Unlock()
-	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.p.at+"/api/v1/notifications/stream", nil)
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.p.at+"/api/v1/notifications/stream", http.NoBody)
 	req.Header.Set("Authorization", "Token "+s.p.token)
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{}).Do(req)
 	if err != nil {
 		return
 	}
@@ -149,7 +149,7 @@ func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) {
 		call := fmt.Sprint("call-", n)
 		operator.say(call, 0, "Good morning.", "I have a question about my bill.")
 		for _, s := range screens {
-			if rand.IntN(3) == 0 { //nolint:gosec // which streams break is chance
+			if rand.IntN(3) == 0 {
 				s.disconnect()
 			}
 		}

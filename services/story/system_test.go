@@ -103,7 +103,7 @@ func (w *world) spawn() {
 		"all", "--data", w.data, "--http", w.address, "--grpc", "127.0.0.1:0",
 		"--bootstrap-admin", "admin:" + adminPassword, "--allow-addresses", "127.0.0.0/8", "--provider-base-url", w.base,
 	}, w.flags...)
-	w.run = exec.Command(binary, args...) //nolint:gosec // our own binary
+	w.run = exec.Command(binary, args...)
 	w.run.Stdout, w.run.Stderr = w.said, w.said
 	w.run.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	if err := w.run.Start(); err != nil {
@@ -122,7 +122,7 @@ func (w *world) awaitReady() {
 			w.t.Fatalf("it ended while starting: %v\n%s", err, tail(w.said.String(), 4000))
 		default:
 		}
-		res, err := http.Get("http://" + w.address + "/readyz")
+		res, err := patient().Get("http://" + w.address + "/readyz")
 		if err != nil {
 			continue
 		}
@@ -152,13 +152,15 @@ func (w *world) stop() {
 // kill ends it as kill -9 does.
 func (w *world) kill() {
 	_ = w.run.Process.Signal(syscall.SIGKILL)
-	<-w.ended
+	if err := <-w.ended; err == nil {
+		w.t.Log("it had ended by itself")
+	}
 	w.run = nil
 }
 
 // command runs one of the binary's own commands.
 func (w *world) command(token string, args ...string) (string, error) {
-	cmd := exec.Command(binary, args...) //nolint:gosec // our own binary
+	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "KIKIGAKI_URL=http://"+w.address, "KIKIGAKI_TOKEN="+token)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

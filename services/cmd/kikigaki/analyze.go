@@ -50,10 +50,10 @@ func (c *importCommand) Run(ctx context.Context) error {
 		for _, call := range out.Calls {
 			accepted, duplicates = accepted+call.Accepted, duplicates+call.Duplicates
 		}
-		say("%s: %d calls, %d utterances, %d already there, %d lines refused",
+		sayf("%s: %d calls, %d utterances, %d already there, %d lines refused",
 			name, len(out.Calls), accepted, duplicates, len(out.Refused))
 		for _, r := range out.Refused {
-			say("  line %d: %s %s", r.Line, r.Code, r.Field)
+			sayf("  line %d: %s %s", r.Line, r.Code, r.Field)
 		}
 		refused += len(out.Refused)
 	}
@@ -98,7 +98,7 @@ func (c *analyzeCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if !c.Wait {
-		say("%s", asked.Analyses[0].ID)
+		sayf("%s", asked.Analyses[0].ID)
 		return nil
 	}
 	return c.wait(ctx, asked.Analyses[0].ID)
@@ -135,7 +135,7 @@ func (c *analyzeCommand) wait(ctx context.Context, id string) error {
 		}
 		switch a.State {
 		case "completed":
-			say("%s", a.Result.Text)
+			sayf("%s", a.Result.Text)
 			return nil
 		case "failed":
 			return fmt.Errorf("%s (%s) %s", a.Error.Title, a.Error.Code, a.Error.Message)

@@ -31,17 +31,18 @@ type problem struct {
 
 // Error is one line for a terminal.
 func (p *problem) Error() string {
-	text := fmt.Sprintf("%s (%s)", p.Title, p.Code)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s (%s)", p.Title, p.Code)
 	if p.Field != "" {
-		text += " field " + p.Field
+		text.WriteString(" field " + p.Field)
 	}
 	for k, v := range p.Params {
-		text += fmt.Sprintf(" %s=%s", k, v)
+		fmt.Fprintf(&text, " %s=%s", k, v)
 	}
 	if p.Pro.Message != "" {
-		text += ": " + p.Pro.Message
+		text.WriteString(": " + p.Pro.Message)
 	}
-	return text
+	return text.String()
 }
 
 // call makes one request; out may be nil.
@@ -64,7 +65,7 @@ func (r remote) send(ctx context.Context, method, path, kind string, in io.Reade
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("Authorization", "Token "+r.Token)
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{}).Do(req) // as long as it takes: the person at the terminal can stop it
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	demoPassword = "kikigaki-demo"
+	demoPassword = "kikigaki-demo" //nolint:gosec // of the demo, for everybody to see
 	demoSecret   = "sk-demo-0123456789abcdef"
 	demoModel    = "sim-large"
 )
@@ -38,13 +38,13 @@ func (c *demoCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		say("\nKikigaki is at %s", p.url())
-		say("  administrator  admin     %s", demoPassword)
-		say("  operator       operator  %s", demoPassword)
-		say("  (another tenant's administrator: other-admin  %s)", demoPassword)
-		say("API token  %s", token)
-		say("Provider   %s\n", c.providerName())
-		say("Log in, choose a call, click AI解析. Ctrl-C stops it; started again, everything is still there.")
+		sayf("\nKikigaki is at %s", p.url())
+		sayf("  administrator  admin     %s", demoPassword)
+		sayf("  operator       %s", demoPassword)
+		sayf("  (another tenant's administrator: other-admin  %s)", demoPassword)
+		sayf("API token  %s", token)
+		sayf("Provider   %s\n", c.providerName())
+		sayf("Log in, choose a call, click AI解析. Ctrl-C stops it; started again, everything is still there.")
 		return nil
 	})
 	return errors.Join(err, sim.Stop(context.WithoutCancel(ctx)))
@@ -83,7 +83,7 @@ func (c *simulatorCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	say("The simulated provider is at %s and accepts %s", base, strings.Join(c.Key, ", "))
+	sayf("The simulated provider is at %s and accepts %s", base, strings.Join(c.Key, ", "))
 	<-ctx.Done()
 	return sim.Stop(context.WithoutCancel(ctx))
 }

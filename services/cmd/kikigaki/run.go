@@ -22,9 +22,9 @@ func (c *allCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return p.run(ctx, func(context.Context) error {
-		say("Kikigaki is at %s", p.url())
+		sayf("Kikigaki is at %s", p.url())
 		if p.madePassword != "" {
-			say("First administrator: admin / %s (shown this once)", p.madePassword)
+			sayf("First administrator: admin / %s (shown this once)", p.madePassword)
 		}
 		return nil
 	})
@@ -61,8 +61,8 @@ func (p *process) awaitReady(ctx context.Context) error {
 	return nil
 }
 
-// say tells people something on standard output; logs go to standard error.
-func say(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
+// sayf tells people something on standard output; logs go to standard error.
+func sayf(format string, args ...any) { _, _ = fmt.Fprintf(os.Stdout, format+"\n", args...) }
 
 type addTenantCommand struct {
 	config
@@ -90,7 +90,7 @@ func (c *addTenantCommand) Run(ctx context.Context) error {
 		if err := p.accounts.AddTenant(ctx, c.Name, login, password); err != nil {
 			return err
 		}
-		say("Tenant %s has the administrator %s.", c.Name, login)
+		sayf("Tenant %s has the administrator %s.", c.Name, login)
 		return nil
 	})
 }

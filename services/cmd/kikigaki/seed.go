@@ -35,7 +35,7 @@ func (s seeding) run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	err = s.p.accounts.AddTenant(ctx, "other", "other-admin", demoPassword)
-	if err != nil && fault.KindOf(err) == fault.Internal {
+	if err != nil && !fault.Is(err, "TENANT_EXISTS") {
 		return "", err
 	}
 	_, err = s.tenant(ctx, "other", []sample{{"open-en-vcon.jsonl", 2}}, "en")
@@ -123,9 +123,9 @@ func (s seeding) keysAndPrompts(ctx context.Context, to remote, language string)
 	if err != nil {
 		return err
 	}
-	if real := os.Getenv("OPENAI_API_KEY"); real != "" {
+	if own := os.Getenv("OPENAI_API_KEY"); own != "" {
 		if id, err = s.key(ctx, to, map[string]any{
-			"kind": "openai", "name": "OpenAI", "secret": real, "model": realModel(), "baseUrl": s.p.cfg.ProviderBaseURL,
+			"kind": "openai", "name": "OpenAI", "secret": own, "model": realModel(), "baseUrl": s.p.cfg.ProviderBaseURL,
 		}); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package chars
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,10 +38,8 @@ func OneLine(field, value string, least, most int) error {
 
 // OneOf checks that a field has one of the allowed values; FIELD_INVALID lists them.
 func OneOf(field, value string, allowed ...string) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
+	if slices.Contains(allowed, value) {
+		return nil
 	}
 	return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field),
 		fault.Param("allowed", strings.Join(allowed, ", ")))

@@ -48,8 +48,7 @@ func (e *Error) Error() string {
 }
 
 func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return nil
@@ -116,7 +115,10 @@ func said(v any) string {
 	case float64:
 		return fmt.Sprintf("%.0f", v)
 	default:
-		text, _ := json.Marshal(v)
+		text, err := json.Marshal(v)
+		if err != nil {
+			return ""
+		}
 		return string(text)
 	}
 }

@@ -29,7 +29,7 @@ type Binding struct {
 func (b Binding) data() []byte {
 	var out []byte
 	for _, part := range []string{"kikigaki key secret 1", b.Tenant, b.Key, b.Host} {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(part))) //nolint:gosec // far below 4 GiB
+		out = binary.BigEndian.AppendUint32(out, uint32(len(part)))
 		out = append(out, part...)
 	}
 	return binary.BigEndian.AppendUint32(out, b.Version)
@@ -72,7 +72,7 @@ func Load(path string) (*Sealer, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("seal: %s must be readable by its owner alone (mode 0600, is %#o)", path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
@@ -105,7 +105,7 @@ func LoadOrCreate(path string) (*Sealer, error) {
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&text)); err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator names it
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return Load(path) // another process was first
 	}

@@ -3,7 +3,6 @@ package seal_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,7 +48,7 @@ func TestWhatIsSealedOpensInItsPlaceAlone(t *testing.T) {
 	if _, err := s.Open(sealed, here); !errors.Is(err, seal.ErrCannotOpen) {
 		t.Errorf("altered, it opens with %v", err)
 	}
-	if fmt.Sprint(s) != "[sealer]" {
+	if s.String() != "[sealer]" {
 		t.Error("a sealer prints something")
 	}
 }
@@ -63,7 +62,7 @@ func TestAMasterKeyThatOthersCanReadIsRefused(t *testing.T) {
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Fatalf("made with mode %#o", info.Mode().Perm())
 	}
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // that is what is tested
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := seal.LoadOrCreate(path); err == nil {
