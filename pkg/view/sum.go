@@ -61,12 +61,14 @@ func (t *Tx) writeSums() error {
 	return nil
 }
 
-// Sums returns the sum of every bucket that ever held something.
+// Sums returns the sum of every bucket that holds something; one that was emptied counts as one never used.
 func (v *View) Sums() (map[string]Sum, error) {
 	out := map[string]Sum{}
 	err := v.Read(func(tx *Tx) error {
 		for k, value := range tx.Scan(metaBucket, []byte(sumPrefix), nil) {
-			out[strings.TrimPrefix(string(k), sumPrefix)] = decodeSum(value)
+			if sum := decodeSum(value); sum != (Sum{}) {
+				out[strings.TrimPrefix(string(k), sumPrefix)] = sum
+			}
 		}
 		return nil
 	})

@@ -101,6 +101,9 @@ func LeaseName(subject string) (string, bool) {
 // Setting is where a tenant's setting lies; it is its own guard.
 func Setting(tenant, name string) string { return join(NounSetting, Token(tenant), Token(name)) }
 
+// StreamMarker is where a log remembers which streams it is made of. Its tenant token is none that an id can have.
+func StreamMarker() string { return join(NounSetting, "_", "streams") }
+
 // Parse splits a subject into its noun, tenant and the tokens behind, ids decoded where they are ids; false for a
 // subject that is none of ours. Reserved tokens, which begin with "_", are returned as they are.
 func Parse(subject string) (noun, tenant string, rest []string, ok bool) {

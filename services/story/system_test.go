@@ -2,6 +2,7 @@ package story_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -31,6 +32,7 @@ type world struct {
 	provider *simulator.Server
 	base     string
 	flags    []string
+	grpc     string // address; any when empty
 	said     *journal
 	run      *exec.Cmd
 	ended    chan error
@@ -100,7 +102,7 @@ func (w *world) start() {
 func (w *world) spawn() {
 	w.t.Helper()
 	args := append([]string{
-		"all", "--data", w.data, "--http", w.address, "--grpc", "127.0.0.1:0",
+		"all", "--data", w.data, "--http", w.address, "--grpc", cmp.Or(w.grpc, "127.0.0.1:0"),
 		"--bootstrap-admin", "admin:" + adminPassword, "--allow-addresses", "127.0.0.0/8", "--provider-base-url", w.base,
 	}, w.flags...)
 	w.run = exec.Command(binary, args...)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones of accounts are known on machines that have none installed
 
 	"github.com/alecthomas/kong"
 )

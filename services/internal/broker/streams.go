@@ -16,7 +16,10 @@ const (
 // because dropping an old one would be losing what was acknowledged.
 func Declarations() []stream.Declaration {
 	return []stream.Declaration{
-		{
+		{ // first, so that no other is ever there without it
+			Name: subject.Settings, Description: "settings",
+			Subjects: []string{subject.All(subject.NounSetting)}, PerSubject: 1, MaxBytes: 256 * mebibyte,
+		}, {
 			Name: subject.Live, Description: "words of calls in progress",
 			Subjects: []string{subject.All(subject.NounLive)}, MaxBytes: 16 * gibibyte,
 		}, {
@@ -37,9 +40,6 @@ func Declarations() []stream.Declaration {
 				subject.All(subject.NounAccount), subject.All(subject.NounToken), subject.All(subject.NounLogin),
 			},
 			PerSubject: 1, TTL: true, MaxBytes: gibibyte,
-		}, {
-			Name: subject.Settings, Description: "settings",
-			Subjects: []string{subject.All(subject.NounSetting)}, PerSubject: 1, MaxBytes: 256 * mebibyte,
 		}, {
 			Name: subject.Leases, Description: "who may be the only one",
 			Subjects: []string{subject.All(subject.NounLease)}, PerSubject: 1, TTL: true, Memory: true,
