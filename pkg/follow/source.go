@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// inHand bounds the messages read but not yet applied.
-	inHand = 1024
+	// inHand bounds the messages read but not yet applied: at 512 KiB for the largest, 64 MiB.
+	inHand = 128
 	// maxBatch bounds the messages of one transaction.
 	maxBatch = 1000
 )

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// tailPull is how many messages are asked for at once; the server sends no more than the reader takes.
-	tailPull = 500
+	// tailPull is how much is asked for at once, in bytes; it bounds what a slow reader holds of a stream of large messages.
+	tailPull = 8 << 20
 	// tailHeartbeat is how often an idle server must show that it is there. Two missed and the reading starts anew.
 	tailHeartbeat = 2 * time.Second
 	// tailRetry is the pause before a broken reading starts anew.
@@ -42,7 +42,7 @@ func (l *Log) tailOnce(ctx context.Context, stream string, after *uint64, delive
 	if err != nil {
 		return err
 	}
-	it, err := consumer.Messages(jetstream.PullMaxMessages(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
+	it, err := consumer.Messages(jetstream.PullMaxBytes(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
 		jetstream.PullExpiry(3*tailHeartbeat))
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 		return question{}, err
 	}
 	t, err := s.deps.Transcripts.GetTranscript(ctx, &transcriptv1.GetTranscriptRequest{
-		CallId: r.Call, Revision: r.Revision,
+		CallId: r.Call, Revision: r.Revision, Newest: true,
 	})
 	if err != nil {
 		return question{}, err
