@@ -11,7 +11,7 @@ const (
 	// tailPull is how much is asked for at once, in bytes; it bounds what a slow reader holds of a stream of large messages.
 	tailPull = 8 << 20
 	// tailHeartbeat is how often an idle server must show that it is there. Two missed and the reading starts anew.
-	tailHeartbeat = 2 * time.Second
+	tailHeartbeat = 500 * time.Millisecond
 	// tailRetry is the pause before a broken reading starts anew.
 	tailRetry = 250 * time.Millisecond
 )
@@ -43,7 +43,7 @@ func (l *Log) tailOnce(ctx context.Context, stream string, after *uint64, delive
 		return err
 	}
 	it, err := consumer.Messages(jetstream.PullMaxBytes(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
-		jetstream.PullExpiry(3*tailHeartbeat))
+		jetstream.PullExpiry(4*tailHeartbeat))
 	if err != nil {
 		return err
 	}

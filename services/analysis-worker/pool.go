@@ -41,7 +41,7 @@ type pool struct {
 
 	cancelLoop, endLeases context.CancelFunc
 	cancelRuns            context.CancelCauseFunc
-	loop, runs            sync.WaitGroup
+	loop, leasing, runs   sync.WaitGroup
 }
 
 func newPool(s *Service) *pool {
@@ -99,7 +99,7 @@ func (p *pool) start() error {
 	leases, endLeases := context.WithCancel(context.Background())
 	runs, cancelRuns := context.WithCancelCause(context.Background())
 	p.cancelLoop, p.endLeases, p.cancelRuns = cancel, endLeases, cancelRuns
-	p.loop.Go(func() { p.leaser.run(leases) })
+	p.leasing.Go(func() { p.leaser.run(leases) })
 	p.loop.Go(func() { p.dispatch(loop, runs) })
 	return nil
 }
@@ -124,6 +124,7 @@ func (p *pool) stop(ctx context.Context) {
 		return
 	}
 	p.cancelLoop()
+	p.loop.Wait() // nothing starts from here on
 	done := make(chan struct{})
 	go func() { p.runs.Wait(); close(done) }()
 	select {
@@ -133,7 +134,7 @@ func (p *pool) stop(ctx context.Context) {
 	p.cancelRuns(errStopping)
 	<-done
 	p.endLeases()
-	p.loop.Wait()
+	p.leasing.Wait()
 	p.cancelLoop = nil
 }
 

@@ -142,6 +142,7 @@ func (w *world) stop() {
 	_ = w.run.Process.Signal(os.Interrupt)
 	select {
 	case err := <-w.ended:
+		w.run = nil
 		if err != nil {
 			w.t.Fatalf("after Ctrl-C: %v\n%s", err, tail(w.said.String(), 4000))
 		}
