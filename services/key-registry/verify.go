@@ -96,13 +96,15 @@ func refused(err error) error {
 // fieldOf is the field that a refusal is about.
 func fieldOf(e *llm.Error) string {
 	switch {
+	case e.Class == llm.ClassBilling: // codes of spent limits name the organisation or project that is right
+		return "secret"
 	case strings.Contains(e.Code, "organization"):
 		return "organizationId"
-	case strings.Contains(strings.ToLower(e.Message), "openai-project"), e.Code == "invalid_project":
+	case strings.Contains(e.Code, "project"), strings.Contains(strings.ToLower(e.Message), "openai-project"):
 		return "projectId"
 	case e.Code == "model_not_found", e.Code == "DeploymentNotFound":
 		return "model"
-	case e.Class == llm.ClassAuth, e.Class == llm.ClassBilling:
+	case e.Class == llm.ClassAuth:
 		return "secret"
 	case e.Status == http.StatusNotFound, e.Class == llm.ClassUnknown:
 		return "baseUrl"

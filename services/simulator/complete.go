@@ -60,7 +60,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, entry, no)
 		return
 	}
-	if f, ok := s.fault(q); ok {
+	if f, ok := s.fault(k, q); ok {
 		s.misbehave(w, r, entry, f)
 		return
 	}
@@ -95,7 +95,7 @@ func (s *Server) charge(w http.ResponseWriter, k Key, q question, entry *Entry) 
 			message: "This simulator does not stream."}
 	}
 	if need := q.tokens() + q.limit(); m.Window > 0 && need > m.Window {
-		return m, &refusal{status: http.StatusBadRequest, kind: "invalid_request_error", code: "context_length_exceeded",
+		return m, &refusal{status: http.StatusBadRequest, kind: "invalid_request_error", code: "context_length_exceeded", param: "messages",
 			message: fmt.Sprintf("This model's maximum context length is %d tokens. However, you requested %d tokens (%d in "+
 				"the messages, %d in the completion). Please reduce the length of the messages or completion.",
 				m.Window, need, q.tokens(), q.limit())}
@@ -146,15 +146,17 @@ func (s *Server) answer(w http.ResponseWriter, entry Entry, m Model, q question)
 func (s *Server) refuse(w http.ResponseWriter, entry Entry, no *refusal) {
 	entry.Status = no.status
 	s.record(entry)
-	var code any
-	if no.code != "" {
-		code = no.code
+	orNull := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
 	}
 	if no.retry > 0 {
 		w.Header().Set("Retry-After-Ms", fmt.Sprint(no.retry.Milliseconds()))
 	}
 	writeJSON(w, no.status, map[string]any{"error": map[string]any{
-		"message": no.message, "type": no.kind, "param": nil, "code": code,
+		"message": no.message, "type": no.kind, "param": orNull(no.param), "code": orNull(no.code),
 	}})
 }
 

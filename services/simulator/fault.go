@@ -10,9 +10,13 @@ import (
 
 // Fault is something that goes wrong instead of an answer.
 type Fault struct {
-	// Model and Marker say which requests it is for: of a model, with a text in them. Empty: any.
-	Model  string `json:"model"`
-	Marker string `json:"marker"`
+	// Organization, Model and Marker say which requests it is for: of an organisation's keys, of a model, with a text in
+	// them. Empty: any.
+	Organization string `json:"organization"`
+	Model        string `json:"model"`
+	Marker       string `json:"marker"`
+	// Skip is how many requests that fit are answered before it happens.
+	Skip int `json:"skip"`
 	// Times is how often it happens; 0 means once.
 	Times int `json:"times"`
 	// Hang is how long nothing happens first; negative: until the client leaves.
@@ -23,6 +27,8 @@ type Fault struct {
 	Body   string            `json:"body"`
 	// CutAfter, if positive, promises the whole body and cuts the connection after so many bytes.
 	CutAfter int `json:"cutAfter"`
+	// Drip, if positive, is waited before each byte of the body.
+	Drip time.Duration `json:"drip"`
 }
 
 // Script adds faults; the first that fits a request is used.
@@ -33,12 +39,16 @@ func (s *Server) Script(faults ...Fault) {
 }
 
 // fault takes the fault that fits a request.
-func (s *Server) fault(q question) (Fault, bool) {
+func (s *Server) fault(k Key, q question) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.faults {
 		f := &s.faults[i]
-		if f.Times < 0 || f.Model != "" && f.Model != q.Model || !strings.Contains(q.text(), f.Marker) {
+		if f.Times < 0 || !f.fits(k, q) {
+			continue
+		}
+		if f.Skip > 0 {
+			f.Skip--
 			continue
 		}
 		if f.Times--; f.Times <= 0 {
@@ -47,6 +57,11 @@ func (s *Server) fault(q question) (Fault, bool) {
 		return *f, true
 	}
 	return Fault{}, false
+}
+
+func (f *Fault) fits(k Key, q question) bool {
+	return (f.Organization == "" || f.Organization == k.Organization) && (f.Model == "" || f.Model == q.Model) &&
+		strings.Contains(q.text(), f.Marker)
 }
 
 func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, entry Entry, f Fault) {
@@ -71,7 +86,22 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, entry Entry, 
 		panic(http.ErrAbortHandler) //nolint:forbidigo // as above
 	}
 	w.WriteHeader(f.Status)
+	if f.Drip > 0 {
+		s.drip(w, r, f)
+		return
+	}
 	_, _ = io.WriteString(w, f.Body)
+}
+
+// drip writes a body byte by byte, until the client leaves.
+func (s *Server) drip(w http.ResponseWriter, r *http.Request, f Fault) {
+	for at := range len(f.Body) {
+		if !s.wait(r, f.Drip) {
+			return
+		}
+		_, _ = io.WriteString(w, f.Body[at:at+1])
+		_ = http.NewResponseController(w).Flush()
+	}
 }
 
 func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {

@@ -52,6 +52,7 @@ func ownModels() []Model {
 type refusal struct {
 	status              int
 	kind, code, message string
+	param               string
 	retry               time.Duration
 }
 

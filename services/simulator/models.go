@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"crypto/rand"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,8 +16,8 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := []any{}
-	for _, m := range s.models {
-		if _, no := s.model(k, m.ID); no == nil {
+	for _, id := range slices.Sorted(maps.Keys(s.models)) {
+		if m, no := s.model(k, id); no == nil {
 			list = append(list, described(m))
 		}
 	}

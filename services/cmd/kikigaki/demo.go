@@ -39,8 +39,8 @@ func (c *demoCommand) Run(ctx context.Context) error {
 			return err
 		}
 		sayf("\nKikigaki is at %s", p.url())
-		sayf("  administrator  admin     %s", demoPassword)
-		sayf("  operator       %s", demoPassword)
+		sayf("  %-13s  %-8s  %s", "administrator", "admin", demoPassword)
+		sayf("  %-13s  %-8s  %s", "operator", "operator", demoPassword)
 		sayf("  (another tenant's administrator: other-admin  %s)", demoPassword)
 		sayf("API token  %s", token)
 		sayf("Provider   %s\n", c.providerName())

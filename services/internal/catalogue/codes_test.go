@@ -1,7 +1,12 @@
 package catalogue
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +18,7 @@ func problemCodes() []string {
 		"UTTERANCE_TOO_LARGE", "CALL_TOO_LARGE", "UNAVAILABLE", "UNKNOWN_OUTCOME", "TIMEOUT", "INTERNAL", "KEY_REFUSED",
 		"KEY_IN_USE", "KEY_UNREACHABLE", "KEY_NOT_FOUND", "ANALYSIS_IN_PROGRESS", "ANALYSIS_RUNNING", "PROMPT_BROKEN",
 		"NO_TRANSCRIPT", "CALL_ERASED", "IDEMPOTENCY_MISMATCH", "SPLIT_UNSUPPORTED", "TOO_MANY_REQUESTS",
-		"METHOD_NOT_ALLOWED", "UNSUPPORTED_MEDIA_TYPE",
+		"METHOD_NOT_ALLOWED", "UNSUPPORTED_MEDIA_TYPE", "LAST_ADMIN", "TENANT_EXISTS",
 	}
 }
 
@@ -52,6 +57,36 @@ func TestEveryCodeIsExplained(t *testing.T) {
 			if _, ok := c.texts[locale][key]; !ok {
 				t.Errorf("%s: no text for %s", locale, key)
 			}
+		}
+	}
+}
+
+// TestEveryCodeThatIsThrownIsOnTheList keeps a new code from reaching a screen as an unexpected error.
+func TestEveryCodeThatIsThrownIsOnTheList(t *testing.T) {
+	t.Parallel()
+	thrown := regexp.MustCompile(`fault\.New\(\s*[\w.]+,\s*"([A-Z_]+)"`)
+	found := map[string]bool{}
+	for _, root := range []string{"../..", "../../../pkg"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			code, err := os.ReadFile(path)
+			for _, match := range thrown.FindAllSubmatch(code, -1) {
+				found[string(match[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(found) < 20 {
+		t.Fatalf("only %d codes were found", len(found))
+	}
+	for code := range found {
+		if !slices.Contains(problemCodes(), code) {
+			t.Errorf("%s has no texts", code)
 		}
 	}
 }
@@ -118,9 +153,9 @@ func TestProblem(t *testing.T) {
 		title, detail string
 	}{
 		{"NAME_TAKEN", nil, "This name is already taken", "Choose another name."},
-		{"FIELD_TOO_LONG", map[string]string{"max": "255"}, "The text is too long", "Use at most 255 characters."},
+		{"FIELD_TOO_LONG", map[string]string{"limit": "255", "length": "256"}, "The text is too long", "Use at most 255 characters."},
 		{"FIELD_TOO_LONG", map[string]string{"min": "1"}, "The text is too long", ""},
-		{"KEY_IN_USE", map[string]string{"prompts": "{max}"}, "An API key that prompts use cannot be deleted", "Prompts that use it: {max}"},
+		{"KEY_IN_USE", map[string]string{"prompts": "{limit}"}, "An API key that prompts use cannot be deleted", "Prompts that use it: {limit}"},
 		{"NEVER_SEEN", nil, "An unexpected error occurred", c.Text("en", "problem.INTERNAL.detail", nil)},
 	} {
 		title, detail := c.Problem("en", tt.code, tt.params)

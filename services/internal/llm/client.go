@@ -130,35 +130,35 @@ func (c *Client) complete(ctx context.Context, req Request, old bool) (Completio
 	} else {
 		params.MaxCompletionTokens = param.NewOpt(int64(req.MaxOutputTokens))
 	}
-	seen := &exchange{}
+	seen := &exchange{secret: c.secret}
 	service := openai.NewChatCompletionService(c.options...)
 	res, err := service.New(seen.trace(ctx), params,
 		option.WithMiddleware(seen.middleware), option.WithHeader("X-Client-Request-Id", req.RequestID))
-	if err := seen.verdict(ctx, c.secret, err); err != nil {
+	if err := seen.verdict(ctx, err); err != nil {
 		return Completion{}, err
 	}
-	return completionOf(seen, c.secret, res)
+	return completionOf(seen, res)
 }
 
 // Model asks what a model is; it costs no tokens.
 func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
-	seen := &exchange{}
+	seen := &exchange{secret: c.secret}
 	service := openai.NewModelService(c.options...)
 	res, err := service.Get(seen.trace(ctx), id, option.WithMiddleware(seen.middleware))
-	if err := seen.verdict(ctx, c.secret, err); err != nil {
+	if err := seen.verdict(ctx, err); err != nil {
 		return ModelInfo{}, err
 	}
 	if res.ID == "" {
-		return ModelInfo{}, seen.broken(c.secret, "the answer names no model")
+		return ModelInfo{}, seen.broken("the answer names no model")
 	}
 	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header)}, nil
 }
 
-func completionOf(seen *exchange, secret Secret, res *openai.ChatCompletion) (Completion, error) {
+func completionOf(seen *exchange, res *openai.ChatCompletion) (Completion, error) {
 	out := Completion{ProviderRequestID: seen.requestID(), ServedModel: res.Model, Limits: limitsOf(seen.header)}
 	out.Usage = Usage{InputTokens: int(res.Usage.PromptTokens), OutputTokens: int(res.Usage.CompletionTokens)}
 	if len(res.Choices) == 0 {
-		return out, seen.broken(secret, "the answer has no choices")
+		return out, seen.broken("the answer has no choices")
 	}
 	choice := res.Choices[0]
 	out.Text, out.FinishReason = choice.Message.Content, choice.FinishReason
@@ -166,7 +166,7 @@ func completionOf(seen *exchange, secret Secret, res *openai.ChatCompletion) (Co
 		out.Text = choice.Message.Refusal
 	}
 	if out.FinishReason == "" {
-		return out, seen.broken(secret, "the answer does not say why it ended")
+		return out, seen.broken("the answer does not say why it ended")
 	}
 	return out, nil
 }

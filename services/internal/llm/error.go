@@ -63,13 +63,13 @@ func (e *Error) refusesLimit() bool {
 
 // refusal is the error of an answer that says no. Every shape that servers are known to use is read; what cannot be
 // read keeps at least its status.
-func refusal(seen *exchange, secret Secret) *Error {
+func refusal(seen *exchange) *Error {
 	e := &Error{Status: seen.status, RequestID: seen.requestID()}
 	e.read(seen.body)
-	e.Message, e.Param = redact(e.Message, secret), redact(e.Param, secret)
-	e.Code, e.Type = redact(e.Code, secret), redact(e.Type, secret)
 	e.RetryAfter = retryAfter(seen.header, e.Message)
 	e.Class = classify(e)
+	e.Message, e.Param = redact(e.Message, seen.secret), redact(e.Param, seen.secret)
+	e.Code, e.Type = redact(e.Code, seen.secret), redact(e.Type, seen.secret)
 	return e
 }
 

@@ -22,6 +22,7 @@ const maxAnswer = 8 << 20
 
 // exchange is what really went over the wire: one request and what came back.
 type exchange struct {
+	secret Secret      // is told to nobody
 	wrote  atomic.Bool // a byte of the request may have left
 	status int
 	header http.Header
@@ -56,53 +57,53 @@ func (e *exchange) middleware(req *http.Request, next option.MiddlewareNext) (*h
 var errTooLong = errors.New("llm: the answer is longer than 8 MiB")
 
 // verdict judges an exchange by what came, not by what the library made of it; nil for a whole answer of status 200.
-func (e *exchange) verdict(ctx context.Context, secret Secret, err error) error {
+func (e *exchange) verdict(ctx context.Context, err error) error {
 	switch {
 	case e.status == 0:
-		return e.noAnswer(ctx, secret, err)
+		return e.noAnswer(ctx, err)
 	case errors.Is(e.cut, errTooLong):
-		return e.broken(secret, "the answer is longer than 8 MiB")
+		return e.broken("the answer is longer than 8 MiB")
 	case e.cut != nil:
-		return e.noAnswer(ctx, secret, e.cut)
+		return e.noAnswer(ctx, e.cut)
 	case e.status >= http.StatusMultipleChoices:
-		return refusal(e, secret)
+		return refusal(e)
 	case !e.isJSON():
-		return e.broken(secret, "the answer is "+e.header.Get("Content-Type")+" and not JSON")
+		return e.broken("the answer is " + e.header.Get("Content-Type") + " and not JSON")
 	case !json.Valid(e.body):
-		return e.broken(secret, "the answer is no whole JSON value")
+		return e.broken("the answer is no whole JSON value")
 	case e.holdsError():
-		return refusal(e, secret)
+		return refusal(e)
 	case err != nil:
-		return e.broken(secret, "the answer has members of unexpected types")
+		return e.broken("the answer has members of unexpected types")
 	}
 	return nil
 }
 
 // noAnswer is the error when no whole answer came: out of time, or the connection broke or was never made.
-func (e *exchange) noAnswer(ctx context.Context, secret Secret, err error) error {
+func (e *exchange) noAnswer(ctx context.Context, err error) error {
 	out := &Error{
 		Status: e.status, Class: ClassInterrupted, MaybeProcessed: e.wrote.Load(), RequestID: e.requestID(),
-		Message: redact("no answer came", secret),
+		Message: "no answer came",
 	}
 	switch {
 	case errors.Is(err, outbound.ErrRefused):
-		out.Class, out.Message = ClassConfig, redact(short(err), secret)
+		out.Class, out.Message = ClassConfig, redact(short(err), e.secret)
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
 		out.Class, out.Message = ClassTimeout, "no answer in time"
 	case ctx.Err() != nil:
 		out.Message = "the request was cancelled"
 	case !e.wrote.Load():
-		out.Class, out.Message = ClassRetryBackoff, redact("no connection: "+short(err), secret)
+		out.Class, out.Message = ClassRetryBackoff, redact("no connection: "+short(err), e.secret)
 	case err != nil:
-		out.Message = redact("the connection broke: "+short(err), secret)
+		out.Message = redact("the connection broke: "+short(err), e.secret)
 	}
 	return out
 }
 
 // broken is the error when an answer came that cannot be used. It was processed: asking again would be paid again.
-func (e *exchange) broken(secret Secret, why string) error {
+func (e *exchange) broken(why string) error {
 	return &Error{
-		Status: e.status, Class: ClassUnknown, Message: redact(why, secret), RequestID: e.requestID(),
+		Status: e.status, Class: ClassUnknown, Message: redact(why, e.secret), RequestID: e.requestID(),
 		MaybeProcessed: true,
 	}
 }
@@ -123,7 +124,7 @@ func (e *exchange) holdsError() bool {
 func (e *exchange) requestID() string {
 	for _, name := range []string{"x-request-id", "apim-request-id"} {
 		if id := e.header.Get(name); id != "" {
-			return id
+			return redact(id, e.secret)
 		}
 	}
 	return ""

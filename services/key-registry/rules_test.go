@@ -1,0 +1,167 @@
+package keys_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	keys "github.com/kikigaki/kikigaki/services/key-registry"
+)
+
+func TestLengthsAreCountedInCharacters(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	for field, f := range map[string]struct {
+		most  int
+		texts string // one of each
+		set   func(d *keyv1.KeyDraft, text string)
+	}{
+		"name":           {255, "a 字 𠮷 か\u3099 👍", func(d *keyv1.KeyDraft, text string) { d.Name = text }},
+		"memo":           {500, "a 字 𠮷 か\u3099 \r\n", func(d *keyv1.KeyDraft, text string) { d.Memo = text }},
+		"secret":         {200, "a", func(d *keyv1.KeyDraft, text string) { d.Secret = text }},
+		"organizationId": {255, "a", func(d *keyv1.KeyDraft, text string) { d.OrganizationId = text }},
+		"projectId":      {255, "a", func(d *keyv1.KeyDraft, text string) { d.ProjectId = text }},
+		"model":          {255, "a 字", func(d *keyv1.KeyDraft, text string) { d.Model = text }},
+	} {
+		for n, one := range strings.Split(f.texts, " ") {
+			d := draft(field + strings.Repeat("x", n))
+			f.set(d, strings.Repeat(one, f.most))
+			if _, err := try(t, s, d); err != nil {
+				t.Errorf("%s: %d times %q: %v", field, f.most, one, err)
+			}
+			f.set(d, strings.Repeat(one, f.most+1))
+			if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", field) {
+				t.Errorf("%s: %d times %q: %v", field, f.most+1, one, err)
+			}
+		}
+	}
+}
+
+// names tells whether a fault has a code and a field.
+func names(err error, code, field string) bool {
+	f, ok := fault.As(err)
+	return ok && f.Code == code && f.Field == field
+}
+
+func TestWhatAKeyMayBe(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	for name, c := range map[string]struct {
+		edit        func(d *keyv1.KeyDraft)
+		code, field string
+	}{
+		"no name":             {func(d *keyv1.KeyDraft) { d.Name = "" }, "FIELD_REQUIRED", "name"},
+		"a name of two lines": {func(d *keyv1.KeyDraft) { d.Name = "a\nb" }, "FIELD_INVALID", "name"},
+		"no secret":           {func(d *keyv1.KeyDraft) { d.Secret = " \n" }, "FIELD_REQUIRED", "secret"},
+		"a secret of words":   {func(d *keyv1.KeyDraft) { d.Secret = "sk a" }, "FIELD_INVALID", "secret"},
+		"a Japanese secret":   {func(d *keyv1.KeyDraft) { d.Secret = "sk-字" }, "FIELD_INVALID", "secret"},
+		"a header's end":      {func(d *keyv1.KeyDraft) { d.OrganizationId = "o\r\nX: y" }, "FIELD_INVALID", "organizationId"},
+		"no model":            {func(d *keyv1.KeyDraft) { d.Model = "" }, "FIELD_REQUIRED", "model"},
+		"an unknown kind":     {func(d *keyv1.KeyDraft) { d.Kind = "other" }, "FIELD_INVALID", "kind"},
+		"negative output":     {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = -1 }, "FIELD_INVALID", "maxOutputTokens"},
+		"too much output":     {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = 1_000_001 }, "FIELD_INVALID", "maxOutputTokens"},
+		"no URL":              {func(d *keyv1.KeyDraft) { d.BaseUrl = "api.example.com" }, "FIELD_INVALID", "baseUrl"},
+	} {
+		d := draft("Main")
+		c.edit(d)
+		if _, err := try(t, s, d); !names(err, c.code, c.field) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if asked := b.asked(); len(asked) != 0 {
+		t.Errorf("the provider was asked %q", asked)
+	}
+	d := draft("Most")
+	d.MaxOutputTokens = 1_000_000
+	create(t, s, d)
+}
+
+func TestURLsHaveOneForm(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://api.openai.com/v1":             "https://api.openai.com/v1",
+		"https://api.openai.com/v1/":            "https://api.openai.com/v1",
+		"HTTPS://API.OpenAI.com:443/v1//":       "https://api.openai.com/v1",
+		"http://h:80":                           "http://h",
+		"http://h:443/a":                        "http://h:443/a",
+		"https://h:8443/Path/Case":              "https://h:8443/Path/Case",
+		"https://[::1]:443/v1":                  "https://[::1]/v1",
+		"https://[2001:DB8::1]:8443/v1":         "https://[2001:db8::1]:8443/v1",
+		"https://h/a%2Fb":                       "https://h/a%2Fb",
+		"":                                      "",
+		"api.openai.com/v1":                     "",
+		"//h/v1":                                "",
+		"https://":                              "",
+		"https://:443/v1":                       "",
+		"https:h/v1":                            "",
+		"ftp://h/v1":                            "",
+		"file:///etc/passwd":                    "",
+		"javascript:alert(1)":                   "",
+		"https://user@h/v1":                     "",
+		"https://user:word@h/v1":                "",
+		"https://h/v1?key=1":                    "",
+		"https://h/v1?":                         "",
+		"https://h/v1#part":                     "",
+		"https://h:port/v1":                     "",
+		"https://h/v1\nX: y":                    "",
+		"https://api.openai.com\\@evil.example": "",
+	} {
+		got, err := keys.NormalURL(text)
+		if got != want || (want == "") != names(err, "FIELD_INVALID", "baseUrl") {
+			t.Errorf("%q: got %q, %v", text, got, err)
+		}
+	}
+}
+
+func TestKeysShareTheLaneOfOneLimit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	lane := func(name, organization, project, model string) string {
+		d := draft(name)
+		d.OrganizationId, d.ProjectId, d.Model = organization, project, model
+		return create(t, s, d).GetLane()
+	}
+	first := lane("1", "org-a", "", "gpt-9")
+	for name, same := range map[string]string{
+		"another key":                     lane("2", "org-a", "", "gpt-9"),
+		"the model of a day":              lane("3", "org-a", "", "gpt-9-2025-04-14"),
+		"the model of a day, in short":    lane("4", "org-a", "", "gpt-9-0613"),
+		"a model tuned on it":             lane("5", "org-a", "", "ft:gpt-9:org-a::id"),
+		"a model tuned on that of a day":  lane("6", "org-a", "", "ft:gpt-9-2025-04-14:org-a:name:id"),
+		"what the provider calls the org": lane("7", "alias-of-org-a", "", "gpt-9"),
+	} {
+		if same != first {
+			t.Errorf("%s has a lane of its own", name)
+		}
+	}
+	for name, other := range map[string]string{
+		"another organisation": lane("a", "org-b", "", "gpt-9"),
+		"another project":      lane("b", "org-a", "p", "gpt-9"),
+		"another model":        lane("c", "org-a", "", "gpt-9-mini"),
+		"no organisation":      lane("d", "", "", "gpt-9"),
+	} {
+		if other == first {
+			t.Errorf("%s is in the same lane", name)
+		}
+	}
+	if lane("e", "", "", "gpt-9") == lane("f", "", "", "gpt-9") {
+		t.Error("two keys of which nothing is known share a lane")
+	}
+}
+
+func TestOnlyTheEndOfALongSecretIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	for text, want := range map[string]string{"abcdefghijk": "", "abcdefghijkl": "ijkl", secret: "Kp3n"} {
+		d := draft("of " + text[:9] + want)
+		d.Secret = text
+		if got := create(t, s, d).GetSecretHint(); got != want {
+			t.Errorf("of %d characters %q is shown", len(text), got)
+		}
+	}
+}
