@@ -2,6 +2,8 @@ package analysis
 
 import (
 	"context"
+	"maps"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -62,9 +64,15 @@ func completedFact(r Record) *fact {
 	}}}
 }
 
+// failedFact says beside the code what a screen needs to put it into words: the status, and whose provider it was.
 func failedFact(r Record, e ProviderError) *fact {
+	params := map[string]string{"keyKind": r.Key.Kind}
+	if e.Status > 0 {
+		params["status"] = strconv.Itoa(int(e.Status))
+	}
+	maps.Copy(params, e.Params)
 	return &fact{r.ID, subject.KindFailed, &eventv1.CallEvent{Kind: &eventv1.CallEvent_Failed{
-		Failed: &eventv1.AnalysisFailed{Outcome: r.outcome(), Code: e.Code, Status: e.Status, Params: e.Params},
+		Failed: &eventv1.AnalysisFailed{Outcome: r.outcome(), Code: e.Code, Status: e.Status, Params: params},
 	}}}
 }
 

@@ -72,7 +72,7 @@ func (p *pacer) remove(id string, took time.Duration) {
 	if took > 0 {
 		l.typical = smooth(l.typical, took)
 	}
-	if l.empty() {
+	if l.empty() && l.holdUntil.IsZero() { // a hold outlives the job that met it
 		delete(p.lanes, p.lane[id])
 	}
 	delete(p.lane, id)

@@ -42,12 +42,21 @@ func (s *Service) work(ctx context.Context, r Record, t turn) error {
 	if r.HasText {
 		return nil // answered before a crash; only the terminal event was missing
 	}
+	pause := newPause()
 	q, err := s.prepare(ctx, r)
+	for fault.KindOf(err) == fault.Unavailable { // another service is down: waiting here writes nothing to the log
+		select {
+		case <-time.After(pause.NextBackOff()):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		q, err = s.prepare(ctx, r)
+	}
 	if err != nil {
 		return err
 	}
 	defer q.end()
-	pause := newPause()
+	pause.Reset()
 	for try := 1; ; try++ {
 		answered, err := s.ask(ctx, r, t, q)
 		if err == nil {

@@ -13,6 +13,8 @@ func special() []netip.Prefix {
 		"198.51.100.0/24", // documentation
 		"203.0.113.0/24",  // documentation
 		"240.0.0.0/4",     // reserved, broadcast
+		"::/96",           // IPv4-compatible: an IPv4 address that is not unmapped
+		"::ffff:0:0:0/96", // IPv4-translated, likewise
 		"64:ff9b::/96",    // IPv4 within IPv6: reaches what the IPv4 rules refuse
 		"64:ff9b:1::/48",
 		"100::/64",

@@ -50,6 +50,27 @@ func TestHostileAddressesAreNeverReached(t *testing.T) {
 	}
 }
 
+// TestHostileAddressesAreRefusedByThemselves asks for the refusal: an address that this machine merely has no route to
+// would be reached from another.
+func TestHostileAddressesAreRefusedByThemselves(t *testing.T) {
+	t.Parallel()
+	judged := 0
+	for host := range strings.FieldsSeq(hostile) {
+		host = strings.Trim(strings.TrimSuffix(host, ":PORT"), "[]")
+		a, err := netip.ParseAddr(strings.ReplaceAll(host, "%25", "%"))
+		if err != nil {
+			continue // a name: judged by what it resolves to
+		}
+		judged++
+		if outbound.Allowed(a, nil) {
+			t.Errorf("%s is allowed", a)
+		}
+	}
+	if judged < 50 {
+		t.Fatalf("only %d addresses", judged)
+	}
+}
+
 // get asks once and returns the status.
 func get(t *testing.T, url string, allowed []netip.Prefix) (int, error) {
 	t.Helper()
