@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
@@ -15,22 +16,34 @@ import (
 )
 
 const (
-	maxLabels   = 32
-	stateLive   = "live"
-	stateEnded  = "finished"
+	maxLabels = 32
+	// A call begins and ends between these years: beyond them times cannot be ordered by nanoseconds since 1970.
+	firstYear, lastYear = 1970, 2200
+
+	stateLive     = "live"
+	stateFinished = "finished"
+
 	endByEvent  = "event"
 	endByImport = "import"
 )
 
-// record is a call as its events made it.
+// record is a call as its events made it; the zero value is a call that nobody has opened.
 type record struct {
-	Info    []byte    `json:"info"` // CallInfo
+	Info    []byte    `json:"info"` // CallInfo; nothing after an erase
 	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended"`
+	Ended   time.Time `json:"ended"`  // as the publisher says
+	Closed  time.Time `json:"closed"` // when we were told
 	Erased  bool      `json:"erased,omitempty"`
-	// Running are the analyses that keep the call busy, in their order.
+	// Running are the analyses that keep the call busy, in their order: those of the last request that have not ended.
 	Running []string `json:"running,omitempty"`
 }
+
+func (r record) opened() bool { return !r.Started.IsZero() }
+
+func (r record) ended() bool { return !r.Ended.IsZero() }
+
+// listed tells whether the call is in lists.
+func (r record) listed() bool { return r.opened() && !r.Erased }
 
 func (r record) info() (*eventv1.CallInfo, error) {
 	info := &eventv1.CallInfo{}
@@ -43,38 +56,83 @@ func (r record) with(info *eventv1.CallInfo, at time.Time) (record, error) {
 	r.Info, err = proto.MarshalOptions{Deterministic: true}.Marshal(info)
 	if info.GetStartedAt() != nil {
 		r.Started = info.GetStartedAt().AsTime()
-	} else if r.Started.IsZero() {
+	} else if !r.opened() {
 		r.Started = at
 	}
 	return r, err
 }
 
-func (r record) analysisEnded(analysis string) record {
+// after is the record after one event of the call or of one of its analyses, which happened at a time.
+func (r record) after(event *eventv1.CallEvent, at time.Time) (record, error) {
+	switch e := event.GetKind().(type) {
+	case *eventv1.CallEvent_Opened:
+		return r.with(e.Opened.GetInfo(), at)
+	case *eventv1.CallEvent_Changed:
+		return r.with(e.Changed.GetInfo(), at)
+	case *eventv1.CallEvent_Ended:
+		r.Ended, r.Closed = e.Ended.GetEndedAt().AsTime(), at
+	case *eventv1.CallEvent_Erased:
+		r.Erased, r.Info = true, nil
+	case *eventv1.CallEvent_Requested:
+		r.Running = nil
+		for _, a := range e.Requested.GetAnalyses() {
+			r.Running = append(r.Running, a.GetId())
+		}
+	case *eventv1.CallEvent_Completed:
+		return r.without(e.Completed.GetOutcome().GetAnalysisId()), nil
+	case *eventv1.CallEvent_Failed:
+		return r.without(e.Failed.GetOutcome().GetAnalysisId()), nil
+	case *eventv1.CallEvent_Cancelled:
+		return r.without(e.Cancelled.GetOutcome().GetAnalysisId()), nil
+	}
+	return r, nil
+}
+
+// without is the record after one of its analyses has ended.
+func (r record) without(analysis string) record {
 	r.Running = slices.DeleteFunc(slices.Clone(r.Running), func(id string) bool { return id == analysis })
 	return r
 }
 
-// checkDetails checks what a publisher says about a call.
+// checkDetails checks what a publisher says about a call. Faults name the field, as call.label.
 func checkDetails(d *transcriptv1.CallDetails) error {
-	if d == nil {
-		return nil
-	}
 	checks := []error{
 		chars.OneLine("call.label", d.GetLabel(), 0, maxID),
+		checkTime("call.startedAt", d.GetStartedAt()),
 		chars.OneLine("call.agentAccount", d.GetAgentAccount(), 0, maxID),
 		chars.OneLine("call.agentNumber", d.GetAgentNumber(), 0, maxID),
 		chars.OneLine("call.customerNumber", d.GetCustomerNumber(), 0, maxID),
 		chars.OneLine("call.queue", d.GetQueue(), 0, maxID),
 		chars.OneOf("call.direction", d.GetDirection(), "", "inbound", "outbound"),
+		checkLabels(d.GetLabels()),
 	}
-	if len(d.GetLabels()) > maxLabels {
-		checks = append(checks, fault.New(fault.Unprocessable, "FIELD_TOO_LONG", fault.Field("call.labels"),
-			fault.Param("limit", strconv.Itoa(maxLabels)), fault.Param("length", strconv.Itoa(len(d.GetLabels())))))
+	for _, k := range slices.Sorted(maps.Keys(d.GetLabels())) { // of several wrong ones the same is named each time
+		checks = append(checks, chars.OneLine("call.labels", k, 1, maxID), chars.OneLine("call.labels", d.GetLabels()[k], 0, maxID))
 	}
-	for k, v := range d.GetLabels() {
-		checks = append(checks, chars.OneLine("call.labels", k, 1, maxID), chars.OneLine("call.labels", v, 0, maxID))
+	return first(checks)
+}
+
+// checkLabels checks how many labels a call has.
+func checkLabels(labels map[string]string) error {
+	if len(labels) <= maxLabels {
+		return nil
 	}
-	for _, err := range checks {
+	return fault.New(fault.Unprocessable, "FIELD_TOO_LONG", fault.Field("call.labels"),
+		fault.Param("limit", strconv.Itoa(maxLabels)), fault.Param("length", strconv.Itoa(len(labels))))
+}
+
+// checkTime refuses times that nothing can be ordered by; none is no fault.
+func checkTime(field string, t *timestamppb.Timestamp) error {
+	if t == nil || t.IsValid() && t.AsTime().Year() >= firstYear && t.AsTime().Year() <= lastYear {
+		return nil
+	}
+	return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field),
+		fault.Param("allowed", strconv.Itoa(firstYear)+"-"+strconv.Itoa(lastYear)))
+}
+
+// first is the first error that is one.
+func first(errs []error) error {
+	for _, err := range errs {
 		if err != nil {
 			return err
 		}
@@ -85,9 +143,9 @@ func checkDetails(d *transcriptv1.CallDetails) error {
 // agent is who took a call: a known account, or text that gives nobody rights.
 type agent struct{ id, name string }
 
-// merge lays what a publisher said over what is known; what is left out stays.
+// merge lays what a publisher said over what is known; what is left out stays, and so do labels of other names.
 func merge(old *eventv1.CallInfo, d *transcriptv1.CallDetails, a agent) *eventv1.CallInfo {
-	out, _ := proto.Clone(old).(*eventv1.CallInfo)
+	out := proto.CloneOf(old)
 	for _, f := range []struct {
 		to  *string
 		say string
@@ -105,11 +163,9 @@ func merge(old *eventv1.CallInfo, d *transcriptv1.CallDetails, a agent) *eventv1
 	if a != (agent{}) {
 		out.AgentAccountId, out.AgentName = a.id, a.name
 	}
-	if len(d.GetLabels()) > 0 {
-		if out.Labels == nil {
-			out.Labels = map[string]string{}
-		}
-		maps.Copy(out.Labels, d.GetLabels())
+	if out.GetLabels() == nil {
+		out.Labels = map[string]string{}
 	}
+	maps.Copy(out.GetLabels(), d.GetLabels())
 	return out
 }

@@ -2,11 +2,13 @@ package ingest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
@@ -29,11 +31,23 @@ func (r ref) partGuard() stream.Guard {
 	return stream.NewGuard(subject.Transcripts, subject.TranscriptGuard(r.tenant, r.call))
 }
 
+// callerOf is who is calling. Everything lies under a tenant, so one must be known.
+func callerOf(ctx context.Context) (identity.Caller, error) {
+	c, err := identity.From(ctx)
+	if err == nil && c.Tenant == "" {
+		err = fault.New(fault.Forbidden, "FORBIDDEN")
+	}
+	return c, err
+}
+
+// self is the service acting by itself.
+func self(r ref) identity.Caller { return identity.Caller{Tenant: r.tenant, Service: Name} }
+
 func meta(by identity.Caller) *eventv1.Meta {
 	return &eventv1.Meta{At: timestamppb.New(time.Now()), By: by.Actor(), Service: Name}
 }
 
-func event(at string, m proto.Message) (*stream.Event, error) {
+func encode(at string, m proto.Message) (*stream.Event, error) {
 	data, err := proto.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -41,25 +55,45 @@ func event(at string, m proto.Message) (*stream.Event, error) {
 	return &stream.Event{Subject: at, Data: data}, nil
 }
 
-// commitCall takes a decision about a call; a nil event writes nothing.
+func (s *Service) commit(ctx context.Context, g stream.Guard, decide follow.Decide) (stream.Position, error) {
+	return s.follower.Commit(ctx, g, ids.New("event"), decide)
+}
+
+// commitCall takes a decision upon a call's newest record and writes what it decides: an event and the kind it is
+// filed under, or nil for nothing.
 func (s *Service) commitCall(
-	ctx context.Context, by identity.Caller, r ref, kind string,
-	decide func(rec record, known bool) (*eventv1.CallEvent, error),
+	ctx context.Context, by identity.Caller, r ref, decide func(record) (kind string, e *eventv1.CallEvent, err error),
 ) (stream.Position, error) {
 	return s.commit(ctx, r.callGuard(), func(tx *view.Tx) (*stream.Event, error) {
-		rec, known, err := readRecord(tx, r)
+		rec, err := readRecord(tx, r)
 		if err != nil {
 			return nil, err
 		}
-		e, err := decide(rec, known)
+		kind, e, err := decide(rec)
 		if err != nil || e == nil {
 			return nil, err
 		}
 		e.CallId, e.Meta = r.call, meta(by)
-		return event(subject.Call(r.tenant, r.call, kind), e)
+		return encode(subject.Call(r.tenant, r.call, kind), e)
 	})
 }
 
-func (s *Service) commit(ctx context.Context, g stream.Guard, decide follow.Decide) (stream.Position, error) {
-	return s.follower.Commit(ctx, g, ids.New("event"), decide)
+// including is the position of everything that this replica has seen and of what was just written. All three streams
+// are in it, since they have no common order: whoever waits for it sees the call as well as its words.
+func (s *Service) including(written stream.Position) string {
+	return furthest(s.follower.Position(), written).Encode()
+}
+
+// furthest is the position that includes two others of one incarnation.
+func furthest(p, q stream.Position) stream.Position {
+	out := slices.Clone(p)
+	for _, m := range q {
+		i := slices.IndexFunc(out, func(o stream.Mark) bool { return o.Stream == m.Stream })
+		if i < 0 {
+			out = append(out, m)
+			continue
+		}
+		out[i].Sequence = max(out[i].Sequence, m.Sequence)
+	}
+	return out
 }

@@ -2,17 +2,17 @@
 //
 // It owns three streams. KIKIGAKI_CALLS holds what happens to a call (opened, changed, ended) under the call's guard,
 // which its analyses share. KIKIGAKI_LIVE holds the words of a call in progress, appended under the exact subject.
-// KIKIGAKI_TRANSCRIPTS holds the words of a finished call in parts of at most 512 KiB, under one guard for all parts
-// of a call.
+// KIKIGAKI_TRANSCRIPTS holds the words of a finished call in parts, under one guard for all parts of a call.
 //
 // A transcript is a list of entries: an utterance, or a correction of one. Its revision is their number. At the end of
 // a call the words are folded: a seal is appended to LIVE, so that nothing can be appended behind it; the entries are
-// copied into parts, each built upon the part before it as it is stored; then LIVE is purged below the seal, which
+// copied into parts, each built upon the parts before it as they are stored; then LIVE is purged below the seal, which
 // stays. Who comes late finishes the fold first and then adds one more part. Numbering is parts in their order, then
 // what LIVE has and no part, so every revision reads the same for ever.
 //
-// Rooms: call.go, utterance.go and transcript.go hold the rules; fold.go folds, sweep.go finishes what a crash left,
-// import.go reads files, http.go is the API; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
+// Rooms: call.go, utterance.go and transcript.go hold the rules and know nothing of logs or RPC. append.go takes words
+// in, fold.go folds, sweep.go finishes what a crash left, import.go reads files, http.go and json.go are the API;
+// rpc.go, query.go, commit.go, follow.go and view.go as in every service.
 //
 // After a crash nothing acknowledged is lost: an answer means that the words are on disk. A request without an answer
 // may have been stored, and is recognised when it is sent again.

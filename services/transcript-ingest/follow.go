@@ -2,8 +2,8 @@ package ingest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -27,7 +27,7 @@ func apply(tx *view.Tx, m stream.Message) error {
 	case subject.NounLive:
 		return applyLive(tx, r, m)
 	case subject.NounTranscript:
-		return applyPart(tx, r, m)
+		return applyTranscript(tx, r, m)
 	}
 	return nil
 }
@@ -37,52 +37,37 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if err := proto.Unmarshal(m.Data, &event); err != nil {
 		return err
 	}
-	rec, known, err := readRecord(tx, r)
+	rec, err := readRecord(tx, r)
 	if err != nil {
 		return err
 	}
-	at := event.GetMeta().GetAt().AsTime()
-	next, err := rec.after(&event, at)
+	next, err := rec.after(&event, event.GetMeta().GetAt().AsTime())
 	if err != nil {
 		return err
 	}
-	if known && !next.Started.Equal(rec.Started) {
-		if err := tx.Delete(indexBucket, r.indexKey(rec.Started)); err != nil {
-			return err
-		}
-	}
-	if err := tx.Put(indexBucket, r.indexKey(next.Started), []byte{1}); err != nil {
+	if err := reindex(tx, r, rec, next); err != nil {
 		return err
 	}
 	return putJSON(tx, callBucket, r.key(), next)
 }
 
-// after is the record after one event.
-func (r record) after(event *eventv1.CallEvent, at time.Time) (record, error) {
-	switch e := event.GetKind().(type) {
-	case *eventv1.CallEvent_Opened:
-		return r.with(e.Opened.GetInfo(), at)
-	case *eventv1.CallEvent_Changed:
-		return r.with(e.Changed.GetInfo(), at)
-	case *eventv1.CallEvent_Ended:
-		r.Ended = e.Ended.GetEndedAt().AsTime()
-	case *eventv1.CallEvent_Erased:
-		r.Erased, r.Info = true, nil
-	case *eventv1.CallEvent_Requested:
-		r.Running = nil
-		for _, a := range e.Requested.GetAnalyses() {
-			r.Running = append(r.Running, a.GetId())
-		}
-	case *eventv1.CallEvent_Completed:
-		return r.analysisEnded(e.Completed.GetOutcome().GetAnalysisId()), nil
-	case *eventv1.CallEvent_Failed:
-		return r.analysisEnded(e.Failed.GetOutcome().GetAnalysisId()), nil
-	case *eventv1.CallEvent_Cancelled:
-		return r.analysisEnded(e.Cancelled.GetOutcome().GetAnalysisId()), nil
+// reindex moves a call in the list when its start changes, and takes it out when it is erased.
+func reindex(tx *view.Tx, r ref, old, now record) error {
+	if old.listed() && now.listed() && old.Started.Equal(now.Started) {
+		return nil
 	}
-	return r, nil
+	if old.listed() {
+		if err := tx.Delete(indexBucket, r.indexKey(old.Started)); err != nil {
+			return err
+		}
+	}
+	if now.listed() {
+		return tx.Put(indexBucket, r.indexKey(now.Started), []byte{1})
+	}
+	return nil
 }
 
+// applyLive keeps the words that are in no part: where a part came first, its words are not live.
 func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	var event eventv1.LiveEvent
 	if err := proto.Unmarshal(m.Data, &event); err != nil {
@@ -97,13 +82,10 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	}
 	for i, e := range event.GetWords().GetEntries() {
 		if tx.Get(partIDBucket, r.idKey(e)) != nil {
-			continue // folded already; the part came first
+			continue
 		}
 		k := r.liveKey(m.Sequence, i)
-		if err := put(tx, liveBucket, k, e); err != nil {
-			return err
-		}
-		if err := tx.Put(liveIDBucket, r.idKey(e), k); err != nil {
+		if err := errors.Join(put(tx, liveBucket, k, e), tx.Put(liveIDBucket, r.idKey(e), k)); err != nil {
 			return err
 		}
 		c.Live++
@@ -111,10 +93,14 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	return writeCounts(tx, r, c)
 }
 
-func applyPart(tx *view.Tx, r ref, m stream.Message) error {
+// applyTranscript keeps the words of a part, which are no longer live from here on.
+func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 	var event eventv1.TranscriptEvent
 	if err := proto.Unmarshal(m.Data, &event); err != nil {
 		return err
+	}
+	if event.GetErased() != nil {
+		return tx.Put(erasedBucket, r.key(), []byte{1})
 	}
 	part := event.GetPart()
 	if part == nil {
@@ -126,18 +112,15 @@ func applyPart(tx *view.Tx, r ref, m stream.Message) error {
 	}
 	for i, e := range part.GetEntries() {
 		if k := tx.Get(liveIDBucket, r.idKey(e)); k != nil {
-			if err := tx.Delete(liveBucket, k); err != nil {
-				return err
-			}
-			if err := tx.Delete(liveIDBucket, r.idKey(e)); err != nil {
+			if err := errors.Join(tx.Delete(liveBucket, k), tx.Delete(liveIDBucket, r.idKey(e))); err != nil {
 				return err
 			}
 			c.Live--
 		}
-		if err := tx.Put(partIDBucket, r.idKey(e), []byte{1}); err != nil {
-			return err
-		}
-		if err := put(tx, partBucket, r.partKey(part.GetFirst()+uint32(i)), e); err != nil { //nolint:gosec // bounded
+		at := part.GetFirst() + uint32(i)
+		if err := errors.Join(
+			put(tx, partBucket, r.partKey(at), e), tx.Put(partIDBucket, r.idKey(e), []byte{1}),
+		); err != nil {
 			return err
 		}
 		c.Parts++

@@ -10,10 +10,11 @@ import (
 	"github.com/kikigaki/kikigaki/services/internal/edge"
 )
 
-// maxBody of an append: 512 KiB of text and what JSON makes of it.
+// maxBody of an append, in bytes: 512 KiB of text and what JSON may make of it.
 const maxBody = 4 << 20
 
-// Mount puts the API of calls and their words on a mux.
+// Mount puts the API of calls and their words on a mux. All of it needs a caller; errors are problem documents. Writes
+// and reads answer with a position, and reads wait for the one they are given.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
 	for pattern, handler := range map[string]edge.Handler{
 		"POST /api/v1/calls/{call}/utterances": s.postUtterances,
@@ -32,11 +33,7 @@ func (s *Service) postUtterances(w http.ResponseWriter, r *http.Request) error {
 	if err := edge.Decode(w, r, maxBody, &body); err != nil {
 		return err
 	}
-	req, err := body.request(r.PathValue("call"))
-	if err != nil {
-		return err
-	}
-	res, err := s.AppendUtterances(r.Context(), req)
+	res, err := s.AppendUtterances(r.Context(), body.request(r.PathValue("call")))
 	if err != nil {
 		return err
 	}
@@ -56,11 +53,9 @@ func (s *Service) postEnd(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	at, err := stamp("endedAt", body.EndedAt)
-	if err != nil {
-		return err
-	}
-	res, err := s.EndCall(r.Context(), &transcriptv1.EndCallRequest{CallId: r.PathValue("call"), EndedAt: at})
+	res, err := s.EndCall(r.Context(), &transcriptv1.EndCallRequest{
+		CallId: r.PathValue("call"), EndedAt: stamp(body.EndedAt),
+	})
 	if err != nil {
 		return err
 	}

@@ -2,16 +2,18 @@ package ingest
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	"github.com/kikigaki/kikigaki/services/internal/edge"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
@@ -22,149 +24,118 @@ const (
 	maxLine   = 4 << 20  // bytes of a dialogue
 )
 
-// dialogue is a line of a JSON Lines file: a whole call.
-type dialogue struct {
-	Source     string `json:"source"`
-	ID         string `json:"id"`
-	Lang       string `json:"lang"`
-	Utterances []struct {
-		Speaker     string   `json:"speaker"`
-		Text        string   `json:"text"`
-		StartSec    *float64 `json:"start_sec"`
-		DurationSec *float64 `json:"duration_sec"`
-	} `json:"utterances"`
-}
-
-type importedCall struct {
-	CallID     string `json:"callId"`
-	Accepted   uint32 `json:"accepted"`
-	Duplicates uint32 `json:"duplicates"`
-	Corrected  uint32 `json:"corrected"`
-	Revision   uint32 `json:"revision"`
-}
-
-type refusedLine struct {
-	Line  int    `json:"line"`
-	Field string `json:"field"`
-	Code  string `json:"code"`
-}
-
-// postImport takes a file of whole calls, one a line. Each line stands for itself: what is refused is named, the rest
-// is in. Trouble of ours ends the import; sent again, what was in is recognised.
+// postImport takes a file of whole calls, one a line, and never holds more than one of them. Each line stands for
+// itself: what is refused is named, the rest is in. Trouble of ours ends the import; sent again, what was in is
+// recognised.
 func (s *Service) postImport(w http.ResponseWriter, r *http.Request) error {
-	format := r.URL.Query().Get("format")
-	if err := chars.OneOf("format", format, "", "auto", "jsonl"); err != nil {
+	caller, err := callerOf(r.Context())
+	if err != nil {
 		return err
 	}
-	calls, refused := []importedCall{}, []refusedLine{}
+	if err := chars.OneOf("format", r.URL.Query().Get("format"), "", "auto", "jsonl"); err != nil {
+		return err
+	}
+	in := &importing{s: s, by: caller, out: importJSON{Calls: []importedCall{}, Refused: []refusedLine{}}}
 	lines := bufio.NewReaderSize(http.MaxBytesReader(w, r.Body, maxImport), 64<<10)
 	for n := 1; ; n++ {
-		line, err := readLine(lines)
-		if errors.Is(err, io.EOF) && len(line) == 0 {
+		line, err := readLine(lines, maxLine)
+		if errors.Is(err, io.EOF) {
 			break
 		}
-		if errors.Is(err, errFileTooLarge) {
-			return fault.New(fault.TooLarge, "BODY_TOO_LARGE", fault.Param("limit", strconv.Itoa(maxImport)))
+		if errors.Is(err, errUnreadable) {
+			return bodyFault(err)
 		}
-		var done importedCall
-		if err == nil || errors.Is(err, io.EOF) {
-			done, err = s.importLine(r.Context(), line)
+		if err == nil && len(line) == 0 {
+			continue
 		}
-		switch f, _ := fault.As(err); {
-		case err == nil && done.CallID != "":
-			calls = append(calls, done)
-		case err == nil: // an empty line
-		case f.Kind == fault.Invalid, f.Kind == fault.Unprocessable, f.Kind == fault.TooLarge, f.Kind == fault.Gone:
-			refused = append(refused, refusedLine{Line: n, Field: f.Field, Code: f.Code})
-		default:
+		if err == nil {
+			err = in.line(r.Context(), line)
+		}
+		if err := in.refuse(n, err); err != nil {
 			return err
 		}
 	}
-	return edge.Encode(w, http.StatusOK, map[string]any{"calls": calls, "refused": refused})
+	edge.SetPosition(w, s.including(in.written))
+	return edge.Encode(w, http.StatusOK, in.out)
 }
 
-// errFileTooLarge says that a file is longer than 64 MiB; lines before that place are in.
-var errFileTooLarge = errors.New("ingest: file too large")
+// bodyFault says why a body cannot be read to its end.
+func bodyFault(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return tooLarge("BODY_TOO_LARGE", "", maxImport)
+	}
+	return fault.New(fault.Invalid, "INVALID", fault.Wrapping(err))
+}
 
-// readLine reads a line of at most 4 MiB; of a longer one the rest is passed over.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
-	long := false
-	for {
-		piece, err := r.ReadSlice('\n')
-		if len(line)+len(piece) > maxLine {
-			line, long = nil, true
-		}
-		if !long {
-			line = append(line, piece...)
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		var tooMuch *http.MaxBytesError
-		switch {
-		case errors.As(err, &tooMuch):
-			return nil, errFileTooLarge
-		case long && (err == nil || errors.Is(err, io.EOF)):
-			return nil, fault.New(fault.TooLarge, "BODY_TOO_LARGE", fault.Param("limit", strconv.Itoa(maxLine)))
-		}
-		return bytes.TrimSpace(line), err
+// importing is one file on its way in.
+type importing struct {
+	s       *Service
+	by      identity.Caller
+	out     importJSON
+	written stream.Position
+}
+
+// refuse notes why a line was not taken. It returns the error when that is not the line's fault.
+func (in *importing) refuse(n int, err error) error {
+	f, _ := fault.As(err)
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Unprocessable, fault.TooLarge, fault.Gone:
+		in.out.Refused = append(in.out.Refused, refusedLine{Line: n, Field: f.Field, Code: f.Code})
+		return nil
+	default:
+		return err
 	}
 }
 
-// importLine brings in one call, from its opening to its end.
-func (s *Service) importLine(ctx context.Context, line []byte) (importedCall, error) {
-	if len(line) == 0 {
-		return importedCall{}, nil
-	}
-	var d dialogue
-	if err := json.Unmarshal(line, &d); err != nil {
-		return importedCall{}, fault.New(fault.Invalid, "INVALID", fault.Wrapping(err))
-	}
-	out := importedCall{CallID: d.ID}
-	for _, req := range d.appends() {
-		res, err := s.AppendUtterances(ctx, req)
-		if err != nil {
-			return out, err
-		}
-		out.Accepted += res.GetAccepted()
-		out.Duplicates += res.GetDuplicates()
-		out.Corrected += res.GetCorrected()
-		out.Revision = res.GetRevision()
-	}
-	caller, err := identity.From(ctx)
+// line brings in one call, from its opening to its end. Everything is checked before anything is written, but what only
+// the call itself can say: that it is erased, or has no room left.
+func (in *importing) line(ctx context.Context, line []byte) error {
+	d, err := parseDialogue(line)
 	if err != nil {
-		return out, err
+		return err
 	}
-	_, err = s.end(ctx, caller, ref{caller.Tenant, d.ID}, nil, endByImport)
-	return out, err
+	entries, err := entriesOf(d.utterances(), timestamppb.New(time.Now()))
+	if err != nil {
+		return err
+	}
+	if len(entries) > maxEntries {
+		return tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
+	}
+	done := importedCall{CallID: d.ID}
+	r, details := ref{in.by.Tenant, d.ID}, d.details()
+	for head, rest := firstAppend(entries); len(head) > 0; head, rest = firstAppend(rest) {
+		res, pos, err := in.s.take(ctx, in.by, r, details, head)
+		if err != nil {
+			return err
+		}
+		in.written = furthest(in.written, pos)
+		details = nil // said once
+		done.Accepted += res.GetAccepted()
+		done.Duplicates += res.GetDuplicates()
+		done.Corrected += res.GetCorrected()
+		done.Revision = res.GetRevision()
+	}
+	pos, err := in.s.end(ctx, in.by, r, nil, endByImport)
+	if err != nil {
+		return err
+	}
+	in.written = furthest(in.written, pos)
+	in.out.Calls = append(in.out.Calls, done)
+	return nil
 }
 
-// appends cuts a dialogue into as few appends as the limits allow. An utterance's id is its place in the dialogue,
-// counted from 0, so that the same file again is recognised.
-func (d dialogue) appends() []*transcriptv1.AppendUtterancesRequest {
-	details := &transcriptv1.CallDetails{Label: d.ID, Labels: map[string]string{}}
-	for k, v := range map[string]string{"source": d.Source, "lang": d.Lang} {
-		if v != "" {
-			details.Labels[k] = v
+// parseDialogue reads a line; members that it does not know mean nothing to us.
+func parseDialogue(line []byte) (d dialogue, err error) {
+	if !utf8.Valid(line) {
+		return d, fault.New(fault.Invalid, "INVALID", fault.Param("reason", "not UTF-8"))
+	}
+	if err := json.Unmarshal(line, &d); err != nil {
+		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return d, fault.New(fault.Invalid, "INVALID", fault.Field(kind.Field), fault.Wrapping(err))
 		}
+		return d, fault.New(fault.Invalid, "INVALID", fault.Wrapping(err))
 	}
-	open := func() *transcriptv1.AppendUtterancesRequest {
-		return &transcriptv1.AppendUtterancesRequest{CallId: d.ID, Call: details}
-	}
-	out := []*transcriptv1.AppendUtterancesRequest{open()}
-	size := 0
-	for i, u := range d.Utterances {
-		last := out[len(out)-1]
-		more := len(u.Text) + len(u.Speaker) + len(strconv.Itoa(i))
-		if n := len(last.GetUtterances()); n == maxUtterances || n > 0 && size+more > maxAppend {
-			last, size = open(), 0
-			out = append(out, last)
-		}
-		size += more
-		last.Utterances = append(last.Utterances, &transcriptv1.NewUtterance{
-			UtteranceId: strconv.Itoa(i), Speaker: u.Speaker, Text: u.Text, StartSec: u.StartSec, DurationSec: u.DurationSec,
-		})
-	}
-	return out
+	return d, first([]error{
+		checkID("id", d.ID), chars.OneLine("source", d.Source, 0, maxID), chars.OneLine("lang", d.Lang, 0, maxID),
+	})
 }

@@ -5,16 +5,17 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/services/internal/edge"
 )
 
+// person is an account, or who the publisher named without one: then the id is empty.
 type person struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
+// callJSON is a call as the API shows it. What nobody said is empty, times and persons are null.
 type callJSON struct {
 	ID                string            `json:"id"`
 	Label             string            `json:"label"`
@@ -47,6 +48,7 @@ func callOf(c *transcriptv1.Call) callJSON {
 	return out
 }
 
+// utteranceJSON is an utterance as the API shows it; times in seconds since the call's start, null where nobody said.
 type utteranceJSON struct {
 	UtteranceID string   `json:"utteranceId"`
 	Version     uint32   `json:"version"`
@@ -94,15 +96,11 @@ type appendBody struct {
 	} `json:"utterances"`
 }
 
-func (b appendBody) request(call string) (*transcriptv1.AppendUtterancesRequest, error) {
+func (b appendBody) request(call string) *transcriptv1.AppendUtterancesRequest {
 	out := &transcriptv1.AppendUtterancesRequest{CallId: call}
 	if c := b.Call; c != nil {
-		started, err := stamp("call.startedAt", c.StartedAt)
-		if err != nil {
-			return nil, err
-		}
 		out.Call = &transcriptv1.CallDetails{
-			Label: c.Label, StartedAt: started, AgentAccount: c.AgentAccount, AgentNumber: c.AgentNumber,
+			Label: c.Label, StartedAt: stamp(c.StartedAt), AgentAccount: c.AgentAccount, AgentNumber: c.AgentNumber,
 			CustomerNumber: c.CustomerNumber, Queue: c.Queue, Direction: c.Direction, Labels: c.Labels,
 		}
 	}
@@ -112,16 +110,34 @@ func (b appendBody) request(call string) (*transcriptv1.AppendUtterancesRequest,
 			StartSec: u.StartSec, DurationSec: u.DurationSec, Vendor: u.Vendor,
 		})
 	}
-	return out, nil
+	return out
 }
 
-// stamp refuses times that nothing can be ordered by.
-func stamp(field string, t *time.Time) (*timestamppb.Timestamp, error) {
+// stamp is a time that a request may leave out.
+func stamp(t *time.Time) *timestamppb.Timestamp {
 	if t == nil {
-		return nil, nil //nolint:nilnil // not said is not wrong
+		return nil
 	}
-	if t.Year() < 1970 || t.Year() > 2200 {
-		return nil, fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field), fault.Param("allowed", "1970-2200"))
-	}
-	return timestamppb.New(*t), nil
+	return timestamppb.New(*t)
+}
+
+// importedCall is what became of one call of a file.
+type importedCall struct {
+	CallID     string `json:"callId"`
+	Accepted   uint32 `json:"accepted"`
+	Duplicates uint32 `json:"duplicates"`
+	Corrected  uint32 `json:"corrected"`
+	Revision   uint32 `json:"revision"`
+}
+
+// refusedLine is a line of a file, counted from 1, that was not taken, and why.
+type refusedLine struct {
+	Line  int    `json:"line"`
+	Field string `json:"field"`
+	Code  string `json:"code"`
+}
+
+type importJSON struct {
+	Calls   []importedCall `json:"calls"`
+	Refused []refusedLine  `json:"refused"`
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
-	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
 const (
@@ -21,7 +20,7 @@ const (
 
 // GetCall returns one call; see the contract.
 func (s *Service) GetCall(ctx context.Context, req *transcriptv1.GetCallRequest) (*transcriptv1.GetCallResponse, error) {
-	caller, err := identity.From(ctx)
+	caller, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -36,22 +35,27 @@ func (s *Service) GetCall(ctx context.Context, req *transcriptv1.GetCallRequest)
 	return &transcriptv1.GetCallResponse{Call: call, Position: pos.Encode()}, nil
 }
 
+func (s *Service) record(r ref) (rec record, err error) {
+	err = s.follower.Read(func(tx *view.Tx) error { rec, err = readRecord(tx, r); return err })
+	return rec, err
+}
+
 func (s *Service) call(r ref) (call *transcriptv1.Call, err error) {
-	err = s.follower.Read(func(tx *view.Tx) error {
-		call, err = readCall(tx, r)
-		return err
-	})
+	err = s.follower.Read(func(tx *view.Tx) error { call, err = readCall(tx, r); return err })
 	return call, err
 }
 
-// readCall is a call as people see it; an erased one is not found.
+// readCall is a call as people see it. NOT_FOUND, CALL_ERASED.
 func readCall(tx *view.Tx, r ref) (*transcriptv1.Call, error) {
-	rec, known, err := readRecord(tx, r)
+	rec, err := readRecord(tx, r)
 	if err != nil {
 		return nil, err
 	}
-	if !known || rec.Erased {
+	if !rec.opened() {
 		return nil, callNotFound(r.call)
+	}
+	if rec.Erased {
+		return nil, callErased()
 	}
 	info, err := rec.info()
 	if err != nil {
@@ -64,8 +68,8 @@ func readCall(tx *view.Tx, r ref) (*transcriptv1.Call, error) {
 		CustomerNumber: info.GetCustomerNumber(), Queue: info.GetQueue(), Direction: info.GetDirection(),
 		Labels: info.GetLabels(), Revision: c.revision(),
 	}
-	if !rec.Ended.IsZero() {
-		out.State, out.EndedAt = stateEnded, timestamppb.New(rec.Ended)
+	if rec.ended() {
+		out.State, out.EndedAt = stateFinished, timestamppb.New(rec.Ended)
 	}
 	if len(rec.Running) > 0 {
 		out.RunningAnalysisId = rec.Running[0]
@@ -78,7 +82,7 @@ func readCall(tx *view.Tx, r ref) (*transcriptv1.Call, error) {
 func (s *Service) ListCalls(
 	ctx context.Context, req *transcriptv1.ListCallsRequest,
 ) (*transcriptv1.ListCallsResponse, error) {
-	caller, err := identity.From(ctx)
+	caller, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +101,7 @@ func (s *Service) ListCalls(
 	return out, s.page(caller.Tenant, after, size, out)
 }
 
+// page fills a page with the calls behind a place in the index.
 func (s *Service) page(tenant string, after []byte, size int, out *transcriptv1.ListCallsResponse) error {
 	prefix := []byte(tenant + "\x00")
 	var from []byte
@@ -107,17 +112,14 @@ func (s *Service) page(tenant string, after []byte, size int, out *transcriptv1.
 	return s.follower.Read(func(tx *view.Tx) error {
 		var last []byte
 		for k := range tx.Scan(indexBucket, prefix, from) {
-			place := k[len(prefix):]
-			call, err := readCall(tx, ref{tenant, string(place[indexStart:])})
-			if fault.KindOf(err) == fault.NotFound && err != nil {
-				continue // erased
-			}
-			if err != nil {
-				return err
-			}
 			if len(out.GetCalls()) == size {
 				out.NextPageToken = base64.RawURLEncoding.EncodeToString(last)
 				return nil
+			}
+			place := k[len(prefix):]
+			call, err := readCall(tx, ref{tenant, string(place[indexStart:])})
+			if err != nil {
+				return err
 			}
 			out.Calls = append(out.Calls, call)
 			last = append(last[:0], place...)
@@ -126,11 +128,12 @@ func (s *Service) page(tenant string, after []byte, size int, out *transcriptv1.
 	})
 }
 
-// GetTranscript returns what was said; see the contract.
+// GetTranscript returns what was said; see the contract. A revision that this replica does not have yet was perhaps
+// acknowledged by another one a moment ago: it is not called missing before the leaders were asked.
 func (s *Service) GetTranscript(
 	ctx context.Context, req *transcriptv1.GetTranscriptRequest,
 ) (*transcriptv1.GetTranscriptResponse, error) {
-	caller, err := identity.From(ctx)
+	caller, err := callerOf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -138,20 +141,34 @@ func (s *Service) GetTranscript(
 		return nil, err
 	}
 	r := ref{caller.Tenant, req.GetCallId()}
-	if req.GetNewest() {
-		for _, g := range []stream.Guard{r.callGuard(), r.liveGuard(), r.partGuard()} { // LIVE before parts
-			if err := s.follower.Newest(ctx, g); err != nil {
-				return nil, err
-			}
+	if !req.GetNewest() {
+		out, err := s.transcript(r, req.GetRevision())
+		if req.GetRevision() == 0 || fault.KindOf(err) != fault.NotFound {
+			return out, err
 		}
 	}
-	out := &transcriptv1.GetTranscriptResponse{CallId: r.call, Position: s.follower.Position().Encode()}
-	return out, s.transcript(r, req.GetRevision(), out)
+	if err := s.newest(ctx, r); err != nil {
+		return nil, err
+	}
+	return s.transcript(r, req.GetRevision())
 }
 
-// transcript reads entries 1 to revision: those in parts, then those that are in none yet.
-func (s *Service) transcript(r ref, revision uint32, out *transcriptv1.GetTranscriptResponse) error {
-	return s.follower.Read(func(tx *view.Tx) (err error) {
+// newest brings the view up to what the leaders have of a call: LIVE before parts. The other way round a fold between
+// the two questions would hide words that are in neither answer.
+func (s *Service) newest(ctx context.Context, r ref) error {
+	for _, g := range []stream.Guard{r.callGuard(), r.liveGuard(), r.partGuard()} {
+		if err := s.follower.Newest(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transcript reads entries 1 to revision (0: all): those in parts, then those that are in none yet. NOT_FOUND when
+// there are fewer.
+func (s *Service) transcript(r ref, revision uint32) (*transcriptv1.GetTranscriptResponse, error) {
+	out := &transcriptv1.GetTranscriptResponse{CallId: r.call, Position: s.follower.Position().Encode()}
+	return out, s.follower.Read(func(tx *view.Tx) (err error) {
 		if out.Call, err = readCall(tx, r); err != nil {
 			return err
 		}
@@ -162,24 +179,29 @@ func (s *Service) transcript(r ref, revision uint32, out *transcriptv1.GetTransc
 		if revision > 0 {
 			out.Revision = revision
 		}
-		list := make([]*eventv1.Entry, 0, out.GetRevision())
-		enough := func(e *eventv1.Entry) bool {
-			if len(list) == int(out.GetRevision()) {
-				return true
-			}
-			list = append(list, e)
-			return false
-		}
-		if err := partEntries(tx, r, enough); err != nil {
-			return err
-		}
-		if err := liveEntries(tx, r, enough); err != nil {
-			return err
-		}
+		list, err := firstEntries(tx, r, int(out.GetRevision()))
 		out.Utterances = resolve(list)
 		if len(list) > 0 {
 			out.LastUtterance = list[len(list)-1].GetUtteranceId()
 		}
-		return nil
+		return err
 	})
+}
+
+// firstEntries are a call's first n entries, in their order.
+func firstEntries(tx *view.Tx, r ref, n int) ([]*eventv1.Entry, error) {
+	list := make([]*eventv1.Entry, 0, n)
+	for _, each := range []func(*view.Tx, ref, func(*eventv1.Entry) bool) error{partEntries, liveEntries} {
+		err := each(tx, r, func(e *eventv1.Entry) bool {
+			if len(list) == n {
+				return true
+			}
+			list = append(list, e)
+			return false
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }

@@ -26,13 +26,14 @@ type Config struct {
 
 // Deps is what a replica works with.
 type Deps struct {
+	// Log holds the three streams, which must have been declared.
 	Log *stream.Log
-	// Access knows which account an agent's login is.
+	// Access knows which account an agent's id or login is.
 	Access accessv1.AccessServiceClient
 	Logger *slog.Logger
 }
 
-// Service is one replica of transcript-ingest.
+// Service is one replica of transcript-ingest. It serves gRPC ([Service.Register]) and HTTP ([Service.Mount]).
 type Service struct {
 	transcriptv1.UnimplementedTranscriptServiceServer
 
@@ -40,6 +41,7 @@ type Service struct {
 	facts    *stream.Log
 	accounts accessv1.AccessServiceClient
 	follower *follow.Follower
+	maxPart  int // bytes, of a part that a fold makes
 
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
@@ -49,13 +51,11 @@ type Service struct {
 func New(cfg Config, deps Deps) *Service {
 	log := deps.Logger.With("service", Name)
 	return &Service{
-		log: log, facts: deps.Log, accounts: deps.Access,
+		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart,
 		follower: follow.New(follow.Config{
-			Log:  deps.Log,
-			Path: filepath.Join(cfg.Views, Name+".db"),
-			Buckets: []string{
-				callBucket, indexBucket, sealBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
-			},
+			Log:     deps.Log,
+			Path:    filepath.Join(cfg.Views, Name+".db"),
+			Buckets: buckets(),
 			Format:  viewFormat,
 			Streams: []string{subject.Calls, subject.Live, subject.Transcripts},
 			Apply:   apply,
@@ -74,13 +74,13 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
 	}
-	run, cancel := context.WithCancel(context.Background()) //nolint:contextcheck // sweeping outlives the start
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // sweeping outlives the start
 	s.cancel = cancel
 	s.sweeping.Go(func() { s.sweep(run) })
 	return nil
 }
 
-// Stop ends following; requests must have ended.
+// Stop ends sweeping and following. Requests that are still under way fail and may be sent again.
 func (s *Service) Stop(ctx context.Context) error {
 	if s.cancel != nil {
 		s.cancel()

@@ -6,7 +6,7 @@ import (
 )
 
 // resolve reads entries as a transcript: corrections take the place of what they correct, so that an utterance stays
-// where it was recognised.
+// where it was recognised, and say when they came.
 func resolve(entries []*eventv1.Entry) []*transcriptv1.Utterance {
 	out := make([]*transcriptv1.Utterance, 0, len(entries))
 	place := make(map[string]int, len(entries))
@@ -19,9 +19,7 @@ func resolve(entries []*eventv1.Entry) []*transcriptv1.Utterance {
 			continue
 		}
 		u.CreatedAt = out[at].GetCreatedAt()
-		if u.GetVersion() > out[at].GetVersion() {
-			out[at] = u
-		}
+		out[at] = u
 	}
 	return out
 }

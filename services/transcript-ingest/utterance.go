@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
@@ -21,6 +23,9 @@ const (
 	maxText       = 16 << 10  // bytes of one utterance
 	maxEntries    = 20_000    // of one call
 	maxID         = 255       // characters of an id, a speaker, a vendor
+	// maxStored is how large one append may be as it is stored, ids and labels included, in bytes. It is stored as one
+	// message, all or nothing, and the log takes messages of at most 1 MiB.
+	maxStored = 768 << 10
 )
 
 // Kinds of utterances.
@@ -30,86 +35,114 @@ const (
 	kindLost = "recognizer_lost"
 )
 
-// entriesOf checks what a publisher sent and makes entries of it. What real recognisers send is accepted as it is:
-// noise, empty text, overlaps, times that run backwards. Faults name the field, as utterances[3].text.
+// wordsOf checks what a publisher sends in one append and makes entries of it, as entriesOf does. BODY_TOO_LARGE when
+// it is more than one append may hold.
+func wordsOf(in []*transcriptv1.NewUtterance, at *timestamppb.Timestamp) ([]*eventv1.Entry, error) {
+	if len(in) > maxUtterances {
+		return nil, tooLarge("BODY_TOO_LARGE", "utterances", maxUtterances)
+	}
+	out, err := entriesOf(in, at)
+	if err != nil {
+		return nil, err
+	}
+	if head, rest := firstAppend(out); len(rest) > 0 {
+		return nil, tooLarge("BODY_TOO_LARGE", fmt.Sprintf("utterances[%d]", len(head)), maxAppend)
+	}
+	return out, nil
+}
+
+// firstAppend cuts off the head of a list of entries: as many as one append may hold, at least one.
+func firstAppend(entries []*eventv1.Entry) (head, rest []*eventv1.Entry) {
+	text, stored := 0, 0
+	for i, e := range entries {
+		text, stored = text+len(e.GetText()), stored+storedSize(e)
+		if i == maxUtterances || text > maxAppend || stored > maxStored {
+			return entries[:i], entries[i:]
+		}
+	}
+	return entries, nil
+}
+
+// storedSize is how many bytes an entry takes in an event, at the most.
+func storedSize(e *eventv1.Entry) int {
+	const header = 4 // of a field of up to 2 MiB in a message
+	return proto.Size(e) + header
+}
+
+// entriesOf checks utterances and makes entries of them. What real recognisers send is accepted as it is: noise, empty
+// text, overlaps, times that run backwards. Faults name the field, as utterances[3].text: FIELD_REQUIRED,
+// FIELD_TOO_LONG, FIELD_INVALID, UTTERANCE_TOO_LARGE.
 func entriesOf(in []*transcriptv1.NewUtterance, at *timestamppb.Timestamp) ([]*eventv1.Entry, error) {
 	if len(in) == 0 {
 		return nil, fault.New(fault.Unprocessable, "FIELD_REQUIRED", fault.Field("utterances"), fault.Param("min", "1"))
 	}
-	if len(in) > maxUtterances {
-		return nil, tooLarge("BODY_TOO_LARGE", "utterances", maxUtterances)
-	}
 	out := make([]*eventv1.Entry, 0, len(in))
-	size := 0
 	for i, u := range in {
-		e, err := entryOf(fmt.Sprintf("utterances[%d].", i), u, at)
-		if err != nil {
-			return nil, err
+		e := &eventv1.Entry{
+			UtteranceId: u.GetUtteranceId(), Version: u.GetVersion(), Order: u.GetOrder(), Kind: u.GetKind(),
+			Speaker: u.GetSpeaker(), Text: u.GetText(), StartSec: u.StartSec, DurationSec: u.DurationSec,
+			Vendor: u.GetVendor(), ReceivedAt: at,
 		}
-		if size += len(e.GetText()) + len(e.GetUtteranceId()) + len(e.GetSpeaker()); size > maxAppend {
-			return nil, tooLarge("BODY_TOO_LARGE", "utterances", maxAppend)
+		if e.GetKind() == "" {
+			e.Kind = kindUtterance
+		}
+		if err := checkEntry(fmt.Sprintf("utterances[%d].", i), e); err != nil {
+			return nil, err
 		}
 		out = append(out, e)
 	}
 	return out, nil
 }
 
+func checkEntry(at string, e *eventv1.Entry) error {
+	if len(e.GetText()) > maxText {
+		return tooLarge("UTTERANCE_TOO_LARGE", at+"text", maxText)
+	}
+	return first([]error{
+		checkID(at+"utteranceId", e.GetUtteranceId()),
+		chars.OneOf(at+"kind", e.GetKind(), kindUtterance, kindLost),
+		chars.OneLine(at+"speaker", e.GetSpeaker(), 0, maxID),
+		chars.OneLine(at+"vendor", e.GetVendor(), 0, maxID),
+		checkSeconds(at+"startSec", e.StartSec),
+		checkSeconds(at+"durationSec", e.DurationSec),
+		checkUTF8(at+"text", e.GetText()),
+		checkUTF8(at+"speaker", e.GetSpeaker()),
+		checkUTF8(at+"vendor", e.GetVendor()),
+	})
+}
+
 func tooLarge(code, field string, limit int) error {
 	return fault.New(fault.TooLarge, code, fault.Field(field), fault.Param("limit", strconv.Itoa(limit)))
 }
 
-func entryOf(at string, u *transcriptv1.NewUtterance, received *timestamppb.Timestamp) (*eventv1.Entry, error) {
-	e := &eventv1.Entry{
-		UtteranceId: u.GetUtteranceId(), Version: u.GetVersion(), Order: u.GetOrder(), Kind: u.GetKind(),
-		Speaker: u.GetSpeaker(), Text: u.GetText(), StartSec: u.StartSec, DurationSec: u.DurationSec,
-		Vendor: u.GetVendor(), ReceivedAt: received,
+// checkID checks a publisher's id: 1 to 255 characters, no control characters. It is kept letter by letter.
+func checkID(field, value string) error {
+	if err := checkUTF8(field, value); err != nil {
+		return err
 	}
-	if e.GetKind() == "" {
-		e.Kind = kindUtterance
-	}
-	if len(e.GetText()) > maxText {
-		return nil, tooLarge("UTTERANCE_TOO_LARGE", at+"text", maxText)
-	}
-	checks := []error{
-		id(at+"utteranceId", e.GetUtteranceId()),
-		chars.OneOf(at+"kind", e.GetKind(), kindUtterance, kindLost),
-		chars.OneLine(at+"speaker", e.GetSpeaker(), 0, maxID),
-		chars.OneLine(at+"vendor", e.GetVendor(), 0, maxID),
-		seconds(at+"startSec", u.StartSec), seconds(at+"durationSec", u.DurationSec),
-	}
-	if !utf8.ValidString(e.GetText()) {
-		checks = append(checks, fault.New(fault.Invalid, "FIELD_INVALID", fault.Field(at+"text")))
-	}
-	for _, err := range checks {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return e, nil
-}
-
-// id checks a publisher's id: 1 to 255 characters, no control characters. It is kept letter by letter.
-func id(field, value string) error {
-	if !utf8.ValidString(value) {
-		return fault.New(fault.Invalid, "FIELD_INVALID", fault.Field(field))
-	}
-	n := utf8.RuneCountInString(value)
-	if n == 0 {
+	switch n := utf8.RuneCountInString(value); {
+	case n == 0:
 		return fault.New(fault.Unprocessable, "FIELD_REQUIRED", fault.Field(field), fault.Param("min", "1"))
-	}
-	if n > maxID {
+	case n > maxID:
 		return fault.New(fault.Unprocessable, "FIELD_TOO_LONG", fault.Field(field),
 			fault.Param("limit", strconv.Itoa(maxID)), fault.Param("length", strconv.Itoa(n)))
-	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f }) {
+	case strings.ContainsFunc(value, unicode.IsControl):
 		return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field), fault.Param("reason", "control_character"))
 	}
 	return nil
 }
 
-// seconds accepts any time that can be written down; backwards and overlapping ones are what recognisers produce.
-func seconds(field string, v *float64) error {
-	const most = 1e9
+// checkUTF8 refuses what cannot be stored as text.
+func checkUTF8(field, value string) error {
+	if utf8.ValidString(value) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "FIELD_INVALID", fault.Field(field), fault.Param("reason", "not UTF-8"))
+}
+
+// checkSeconds accepts any time that can be written down; backwards and overlapping ones are what recognisers produce.
+func checkSeconds(field string, v *float64) error {
+	const most = 1e9 // thirty years; not a number is no time either
 	if v == nil || *v >= -most && *v <= most {
 		return nil
 	}
@@ -120,7 +153,8 @@ func seconds(field string, v *float64) error {
 type receipt struct{ accepted, duplicates, corrected uint32 }
 
 // fresh keeps the entries that are new to a call. An utterance is known by its id: a higher version than any seen is a
-// correction, everything else of a known id is a duplicate. highest returns the highest version seen of an id.
+// correction, everything else of a known id is a duplicate. highest returns the highest version that the call has of an
+// utterance.
 func fresh(entries []*eventv1.Entry, highest func(utterance string) (uint32, bool)) (out []*eventv1.Entry, r receipt) {
 	seen := map[string]uint32{}
 	for _, e := range entries {

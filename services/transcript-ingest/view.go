@@ -13,18 +13,26 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 )
 
-// Buckets of the view. An entry is in parts or, until then, in live, never in both, whichever stream came first.
+// Buckets of the view. An entry is in parts or, until then, in live, never in both, whichever stream came first. No id
+// holds a control character, so that 0 ends it.
 const (
 	callBucket   = "calls"   // tenant, 0, call -> record
 	indexBucket  = "index"   // tenant, 0, newest start first, call -> nothing
-	sealBucket   = "seals"   // tenant, 0, call -> sequence of the seal
+	sealBucket   = "seals"   // tenant, 0, call -> sequence of the seal in LIVE
+	erasedBucket = "erased"  // tenant, 0, call -> nothing; the tombstone of its parts is there
 	countBucket  = "counts"  // tenant, 0, call -> counts
 	liveBucket   = "live"    // tenant, 0, call, 0, sequence, index -> Entry
 	partBucket   = "parts"   // tenant, 0, call, 0, revision -> Entry
 	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> key in live
 	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> nothing
-	viewFormat   = "1"
+	viewFormat   = "2"
 )
+
+func buckets() []string {
+	return []string{
+		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
+	}
+}
 
 // counts are how much of a call there is.
 type counts struct {
@@ -45,7 +53,7 @@ func (r ref) prefix() []byte { return append(r.key(), 0) }
 
 func (r ref) liveKey(sequence uint64, index int) []byte {
 	k := binary.BigEndian.AppendUint64(r.prefix(), sequence)
-	return binary.BigEndian.AppendUint32(k, uint32(index)) //nolint:gosec // at most 500 in an append
+	return binary.BigEndian.AppendUint32(k, uint32(index))
 }
 
 func (r ref) partKey(revision uint32) []byte {
@@ -61,22 +69,22 @@ func (r ref) idKey(e *eventv1.Entry) []byte {
 // indexKey sorts calls by their start, newest first, then by id.
 func (r ref) indexKey(started time.Time) []byte {
 	k := []byte(r.tenant + "\x00")
-	k = binary.BigEndian.AppendUint64(k, uint64(math.MaxInt64-started.UnixNano())) //nolint:gosec // order is all we need
+	k = binary.BigEndian.AppendUint64(k, uint64(math.MaxInt64-started.UnixNano()))
 	return append(k, r.call...)
 }
 
 // indexStart is how long the part of an index key before the call's id is, without the tenant.
 const indexStart = 8
 
-func getJSON(tx *view.Tx, bucket string, k []byte, out any) (bool, error) {
+func getJSON(tx *view.Tx, bucket string, k []byte, out any) error {
 	value := tx.Get(bucket, k)
 	if value == nil {
-		return false, nil
+		return nil
 	}
 	if err := json.Unmarshal(value, out); err != nil {
-		return false, fmt.Errorf("ingest: view: %s: %w", bucket, err)
+		return fmt.Errorf("ingest: view: %s: %w", bucket, err)
 	}
-	return true, nil
+	return nil
 }
 
 func putJSON(tx *view.Tx, bucket string, k []byte, in any) error {
@@ -87,13 +95,13 @@ func putJSON(tx *view.Tx, bucket string, k []byte, in any) error {
 	return tx.Put(bucket, k, value)
 }
 
-func readRecord(tx *view.Tx, r ref) (rec record, ok bool, err error) {
-	ok, err = getJSON(tx, callBucket, r.key(), &rec)
-	return rec, ok, err
+func readRecord(tx *view.Tx, r ref) (rec record, err error) {
+	err = getJSON(tx, callBucket, r.key(), &rec)
+	return rec, err
 }
 
 func readCounts(tx *view.Tx, r ref) (c counts, err error) {
-	_, err = getJSON(tx, countBucket, r.key(), &c)
+	err = getJSON(tx, countBucket, r.key(), &c)
 	return c, err
 }
 
@@ -106,14 +114,24 @@ func seal(tx *view.Tx, r ref) uint64 {
 	return binary.BigEndian.Uint64(value)
 }
 
+// folded tells whether a call's live words are sealed and all of them in parts.
+func folded(tx *view.Tx, r ref) bool {
+	words := false
+	for range tx.Scan(liveBucket, r.prefix(), nil) {
+		words = true
+		break
+	}
+	return seal(tx, r) > 0 && !words
+}
+
+// partsErased tells whether a call's parts have ended with their tombstone.
+func partsErased(tx *view.Tx, r ref) bool { return tx.Get(erasedBucket, r.key()) != nil }
+
 // highest is the highest version that a call has of an utterance.
 func highest(tx *view.Tx, r ref, utterance string) (version uint32, known bool) {
 	prefix := r.utterance(utterance)
 	for _, bucket := range []string{liveIDBucket, partIDBucket} {
 		for k := range tx.ScanBack(bucket, prefix, nil) {
-			if len(k) != len(prefix)+4 {
-				break
-			}
 			version, known = max(version, binary.BigEndian.Uint32(k[len(prefix):])), true
 			break
 		}
@@ -123,19 +141,16 @@ func highest(tx *view.Tx, r ref, utterance string) (version uint32, known bool) 
 
 // liveEntries yields the entries that are in no part yet, in their order, until there are enough.
 func liveEntries(tx *view.Tx, r ref, enough func(*eventv1.Entry) bool) error {
-	return entries(tx, liveBucket, r, len(r.prefix())+12, enough)
+	return entries(tx, liveBucket, r, enough)
 }
 
 // partEntries yields the entries in parts, in their order, until there are enough.
 func partEntries(tx *view.Tx, r ref, enough func(*eventv1.Entry) bool) error {
-	return entries(tx, partBucket, r, len(r.prefix())+4, enough)
+	return entries(tx, partBucket, r, enough)
 }
 
-func entries(tx *view.Tx, bucket string, r ref, keyLength int, enough func(*eventv1.Entry) bool) error {
-	for k, value := range tx.Scan(bucket, r.prefix(), nil) {
-		if len(k) != keyLength {
-			continue
-		}
+func entries(tx *view.Tx, bucket string, r ref, enough func(*eventv1.Entry) bool) error {
+	for _, value := range tx.Scan(bucket, r.prefix(), nil) {
 		e := &eventv1.Entry{}
 		if err := proto.Unmarshal(value, e); err != nil {
 			return fmt.Errorf("ingest: view: %s: %w", bucket, err)

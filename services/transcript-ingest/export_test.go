@@ -1,0 +1,44 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+)
+
+// Step is a step of ending a call.
+type Step int
+
+// Steps, in their order.
+const (
+	Ended Step = iota
+	Sealed
+	OnePart
+	AllParts
+)
+
+// EndAndDie ends a call and stops behind a step, as a crash does.
+func EndAndDie(ctx context.Context, s *Service, tenant, call string, last Step) error {
+	r := ref{tenant, call}
+	_, err := s.commitCall(ctx, self(r), r, func(record) (string, *eventv1.CallEvent, error) {
+		ended := &eventv1.CallEnded{EndedAt: timestamppb.New(time.Now()), Cause: endByEvent}
+		return subject.KindEnded, &eventv1.CallEvent{Kind: &eventv1.CallEvent_Ended{Ended: ended}}, nil
+	})
+	if err == nil && last >= Sealed {
+		err = s.seal(ctx, r)
+	}
+	for left := err == nil && last >= OnePart; left; left = left && err == nil && last >= AllParts {
+		_, left, err = s.foldPart(ctx, r)
+	}
+	return err
+}
+
+// CutSmall makes a replica that has not answered yet fold into parts of a few kilobytes.
+func CutSmall(s *Service) { s.maxPart = 4 << 10 }
+
+// SweepAt does what a running replica does now and then, as if it were some time.
+func SweepAt(ctx context.Context, s *Service, now time.Time) { s.foldAll(ctx, stillLive(now)) }
