@@ -67,8 +67,8 @@ modules: ## Build each module by itself, as those who import it will: catches a 
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod and bring them to the same versions
-	@for module in $(MODULES) scripts; do (cd $$module && GOWORK=off go mod tidy); done
 	go work sync
+	@for module in $(MODULES); do (cd $$module && GOWORK=off go mod tidy) || exit 1; done
 
 # Tools. A tool is rebuilt when its pinned version may have changed; go's build cache makes that cheap when it has not.
 $(PROTOC_GEN_GO): scripts/go.mod scripts/go.sum

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -39,6 +40,13 @@ func EndAndDie(ctx context.Context, s *Service, tenant, call string, last Step) 
 
 // CutSmall makes a replica that has not answered yet fold into parts of a few kilobytes.
 func CutSmall(s *Service) { s.maxPart = 4 << 10 }
+
+// AddLate adds a word to a call's parts, whatever state the call is in; unfolded tells whether that was the obstacle.
+func AddLate(ctx context.Context, s *Service, tenant, call string) (unfolded bool, err error) {
+	r := ref{tenant, call}
+	_, _, err = s.addLate(ctx, self(r), r, []*eventv1.Entry{{UtteranceId: "late"}})
+	return errors.Is(err, errUnfolded), err
+}
 
 // SweepAt does what a running replica does now and then, as if it were some time.
 func SweepAt(ctx context.Context, s *Service, now time.Time) { s.foldAll(ctx, stillLive(now)) }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
@@ -125,6 +126,23 @@ func TestWhoComesNextFinishesTheFold(t *testing.T) {
 			t.Errorf("%s has no parts", l.call)
 		}
 	}
+}
+
+// Nothing may lie behind a seal, also where nobody has yet heard that the call ended.
+func TestWordsBehindASealAreLate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.replica()
+	add(t, s, "c", say("a"))
+	at := subject.LiveWords("a", "c")
+	b.write(stream.NewGuard(subject.Live, at), at, &eventv1.LiveEvent{Kind: &eventv1.LiveEvent_Sealed{Sealed: &eventv1.Sealed{Entries: 1}}})
+	if unfolded, err := ingest.AddLate(t.Context(), s, "a", "c"); !unfolded {
+		t.Errorf("late words before the fold: %v", err)
+	}
+	if res := add(t, s, "c", say("a", "b")); res.GetDuplicates() != 1 || res.GetRevision() != 2 || len(b.parts("c")) != 2 {
+		t.Errorf("%v in %d parts", res, len(b.parts("c")))
+	}
+	b.onlySealed("c")
 }
 
 func TestARunningReplicaFinishesFoldsToo(t *testing.T) {

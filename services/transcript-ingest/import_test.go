@@ -69,13 +69,13 @@ func parsed(t *testing.T, file []byte) (out []dialogue) {
 	return out
 }
 
-func TestAllRealDialoguesImport(t *testing.T) {
+func TestAllRealDialoguesImport(t *testing.T) { //nolint:tparallel // one subtest waits for all of them, to count
 	t.Parallel()
 	b := newBench(t)
 	s := b.replica()
 	c := client{t: t, url: b.serve(s), token: "a:account-2:edit"}
 	total := 0
-	t.Run("all at once", func(t *testing.T) { //nolint:tparallel // it waits for all of them, to count
+	t.Run("all at once", func(t *testing.T) {
 		for name, file := range sets(t) {
 			want := parsed(t, file)
 			total += len(want)

@@ -99,11 +99,13 @@ func (p *publisher) speak(n int) {
 	p.look(call, res.GetRevision(), res.GetPosition())
 }
 
-// look pins what a call reads like on any replica: newest, and at the revision just acknowledged.
+// look pins what a call reads like on any replica: behind the answer, newest, and at the revision just acknowledged.
 func (p *publisher) look(call string, revision uint32, position string) {
-	for _, r := range []uint32{0, revision} {
+	for _, req := range []*transcriptv1.GetTranscriptRequest{
+		{CallId: call, MinPosition: position}, {CallId: call, Newest: true}, {CallId: call, Revision: revision},
+	} {
 		p.try("read", func(ctx context.Context, s *ingest.Service) error {
-			got, err := s.GetTranscript(ctx, &transcriptv1.GetTranscriptRequest{CallId: call, Revision: r, MinPosition: position})
+			got, err := s.GetTranscript(ctx, req)
 			if err != nil {
 				return err
 			}

@@ -342,9 +342,10 @@ func TestListsArePagedWithoutGapOrRepetition(t *testing.T) {
 		}
 	}
 	var want []string
-	for n := range 25 { // three calls a minute, so that ids decide too
-		open(fmt.Sprintf("call-%02d", n), noon.Add(-time.Duration(n/3)*time.Minute))
-		want = append(want, fmt.Sprintf("call-%02d", n))
+	for n := range 25 { // three calls a minute, so that ids decide too, and each begins with the one before
+		call := fmt.Sprintf("call-%02d", n/3) + strings.Repeat("x", n%3)
+		open(call, noon.Add(-time.Duration(n/3)*time.Minute))
+		want = append(want, call)
 	}
 	var got []string
 	for token := ""; ; {
