@@ -1,0 +1,82 @@
+package subject_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kikigaki/kikigaki/proto/subject"
+)
+
+// What is written under these names lies on logs for years: a change here is a change of every log there is.
+func TestNamesOnTheLogNeverChange(t *testing.T) {
+	t.Parallel()
+	for want, got := range map[string]string{
+		"kikigaki.prompt.a.p-1":             subject.Prompt("a", "p-1"),
+		"kikigaki.prompt.a._order":          subject.PromptOrder("a"),
+		"kikigaki.prompt.a.>":               subject.PromptGuard("a"),
+		"kikigaki.key.a.k":                  subject.Key("a", "k"),
+		"kikigaki.key.a.>":                  subject.KeyGuard("a"),
+		"kikigaki.account.>":                subject.AccountGuard(),
+		"kikigaki.account.a.x":              subject.Account("a", "x"),
+		"kikigaki.token.a.x":                subject.APIToken("a", "x"),
+		"kikigaki.login.a.x":                subject.Login("a", "x"),
+		"kikigaki.call.a.c.>":               subject.CallGuard("a", "c"),
+		"kikigaki.call.a.c._.opened":        subject.Call("a", "c", subject.KindOpened),
+		"kikigaki.call.a.c.x.started":       subject.Analysis("a", "c", "x", subject.KindStarted),
+		"kikigaki.live.a.c":                 subject.LiveWords("a", "c"),
+		"kikigaki.transcript.a.c.>":         subject.TranscriptGuard("a", "c"),
+		"kikigaki.transcript.a.c.000012":    subject.Part("a", "c", 12),
+		"kikigaki.transcript.a.c._":         subject.PartsErased("a", "c"),
+		"kikigaki.seen.a.x":                 subject.SeenBy("a", "x"),
+		"kikigaki.lease.shard-3":            subject.Lease("shard-3"),
+		"kikigaki.setting._.streams":        subject.StreamMarker(),
+		"kikigaki.call.~6YCa6Kmx.~YS5i.>":   subject.CallGuard("通話", "a.b"),
+		"kikigaki.call.a.~X29yZGVy._.ended": subject.Call("a", "_order", subject.KindEnded),
+	} {
+		if got != want {
+			t.Errorf("%s, was %s", got, want)
+		}
+	}
+}
+
+func TestAnyIDIsOneTokenAndComesBack(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, id := range []string{
+		"a", "A-1_b", "_a", "~a", "a.b", "*", ">", " ", "\x00", "通話 1/2", strings.Repeat("x", 128), strings.Repeat("x", 129), "~",
+	} {
+		token := subject.Token(id)
+		if token == "" || strings.ContainsAny(token, ".*> \t\r\n") || token[0] == '_' {
+			t.Errorf("%q becomes %q", id, token)
+		}
+		if other, taken := seen[token]; taken {
+			t.Errorf("%q and %q become %q", id, other, token)
+		}
+		seen[token] = id
+		if back, ok := subject.ID(token); !ok || back != id {
+			t.Errorf("%q comes back as %q", id, back)
+		}
+	}
+	for _, bad := range []string{"", "~", "~!", "~YQ", "a.b", "_x"} { // "~YQ" is "a", which stands as it is
+		if id, ok := subject.ID(bad); ok && bad != "~" {
+			t.Errorf("%q is taken for %q", bad, id)
+		}
+	}
+}
+
+func TestSubjectsAreReadBack(t *testing.T) {
+	t.Parallel()
+	noun, tenant, rest, ok := subject.Parse(subject.Analysis("テ", "c.1", "x", subject.KindPiece))
+	if !ok || noun != subject.NounCall || tenant != "テ" || !slices.Equal(rest, []string{"c.1", "x", "piece"}) {
+		t.Errorf("%s %s %q %v", noun, tenant, rest, ok)
+	}
+	for _, foreign := range []string{"", "kikigaki.call.a", "other.call.a.c", "kikigaki.call..c", "kikigaki.call.a.~!"} {
+		if _, _, _, ok := subject.Parse(foreign); ok {
+			t.Errorf("%q is taken for ours", foreign)
+		}
+	}
+	if name, ok := subject.LeaseName(subject.Lease("worker-1")); !ok || name != "worker-1" {
+		t.Errorf("%s %v", name, ok)
+	}
+}
