@@ -4,8 +4,8 @@ const empty = () => ({ calls: [], call: null, id: '', said: [], runs: [], prompt
 const S = { texts: {}, asked: {}, turn: 0, tries: 0, ticks: 0, ...empty() }
 // Words, dates and building blocks.
 const t = (key, params = {}) => (S.texts[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => params[name] ?? all)
-const date = (time, style) => new Intl.DateTimeFormat(S.locale, { ...style, timeZone: S.me?.account.timeZone || undefined }).format(new Date(time))
-const when = time => time ? date(time, { dateStyle: 'medium', timeStyle: 'short' }) : ''
+const date = (time, style, end = time) => new Intl.DateTimeFormat(S.locale, { ...style, timeZone: S.me?.account.timeZone || undefined }).formatRange(new Date(time), new Date(end))
+const when = (time, end) => time ? date(time, { dateStyle: 'medium', timeStyle: 'short' }, end > time ? end : time) : '' // a day that begins and ends alike is said once
 const figure = n => n.toLocaleString(S.locale), line = (...parts) => parts.filter(Boolean).join(' · '), nameOf = who => who?.name || who?.id
 const clean = s => (s ?? '').normalize('NFC').replace(/\r\n?/g, '\n')
 const size = s => [...clean(s)].length // characters as people count them; maxlength counts UTF-16 units and is never used
@@ -115,7 +115,7 @@ async function loadCall(id) {
   render()
 }
 async function choose(id, run) {
-  if (S.id !== id) Object.assign(S, { id, call: null, said: [], runs: [], problem: null })
+  if (S.id !== id) { Object.assign(S, { id, call: null, said: [], runs: [], problem: null }); $('words').scrollTop = $('area').scrollTop = 0 }
   render()
   try {
     if (id) { S.prompts = (await api('GET', '/prompts')).prompts; await loadCall(id) }
@@ -135,7 +135,7 @@ function renderCall() {
   hide({ detail: !call, 'no-detail': call, area: !S.said.length, 'no-said': S.said.length, 'no-results': S.runs.length })
   $('no-detail').replaceChildren(...texts.filter(Boolean).map(text => h('p', {}, text)), h('a', { href: '#/calls', class: 'back' }, t('call.back')))
   if (!call) return
-  const facts = line([call.startedAt, call.endedAt].filter(Boolean).map(when).join(' – '), nameOf(call.agentAccount), call.customerNumber, call.queue, call.label && call.id)
+  const facts = line(when(call.startedAt, call.endedAt), nameOf(call.agentAccount), call.customerNumber, call.queue, (call.label || call.id) !== call.id && call.id)
   put({ 'call-title': call.label || call.id, 'call-facts': facts, 'said-count': t('transcript.count', { count: figure(S.said.length) }) })
   sync($('said'), S.said.map((u, i) => ({ ...u, id: u.utteranceId, number: i + 1 })), utterance)
   sync($('results'), S.runs.map(run => ({ ...run, full: S.full[run.id], may: mayRun() })), card)
@@ -325,7 +325,7 @@ function leave(p) {
   Object.assign(S, { me: null, ...empty() })
   document.querySelectorAll('dialog').forEach(box => box.close())
   for (const id of ['call-list', 'said', 'results', 'strip', 'bell-list', 'admin-list']) $(id).replaceChildren()
-  put({ 'login-problem': line(p?.title, p?.detail) })
+  $('login-problem').replaceChildren(h('div', {}, p && [h('strong', {}, p.title), reasons(p)]))
   hide({ app: true, login: false, 'login-problem': !p })
   $('login-name').focus()
 }
