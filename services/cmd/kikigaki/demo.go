@@ -51,10 +51,11 @@ func (c *demoCommand) Run(ctx context.Context) error {
 }
 
 func (c *demoCommand) providerName() string {
+	name := "simulated, at http://" + c.Simulator + " (answers say so)"
 	if os.Getenv("OPENAI_API_KEY") != "" {
-		return "OpenAI, and the simulator at http://" + c.Simulator
+		name += "; OpenAI, if " + c.Data + " began with OPENAI_API_KEY set"
 	}
-	return "simulated, at http://" + c.Simulator + " (answers say so)"
+	return name
 }
 
 func startSimulator(ctx context.Context, address string) (*simulator.Server, string, error) {
