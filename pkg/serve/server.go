@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 )
 
 // maxMessage is the largest gRPC message, in bytes: an hour of speech is well below 1 MiB.
@@ -26,7 +27,14 @@ type Config struct {
 	Stream []grpc.StreamServerInterceptor
 	// MaxMessageBytes bounds a message in each direction; 0 is 16 MiB.
 	MaxMessageBytes int
+	// MaxConnectionAge is how long a connection is used before its client is asked, in the middle of nothing, to make a
+	// new one: clients that spread their calls learn of new replicas then. Calls under way have a minute more; streams
+	// that last longer are cut and come back. 0: for ever.
+	MaxConnectionAge time.Duration
 }
+
+// ageGrace is what calls under way have when their connection has reached its age.
+const ageGrace = time.Minute
 
 // cutTime is how long Stop still waits for calls that it has cut off: their handlers only have to notice.
 const cutTime = time.Second
@@ -55,6 +63,11 @@ func New(cfg Config) *Server {
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{a.unary}, cfg.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{a.stream}, cfg.Stream...)...),
 		grpc.WaitForHandlers(true),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: aliveEvery / 2}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge: cfg.MaxConnectionAge, MaxConnectionAgeGrace: ageGrace,
+			Time: aliveEvery, Timeout: aliveWithin,
+		}),
 	)
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	return s

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -55,7 +56,7 @@ func (l *Log) Declare(ctx context.Context, d Declaration) (info Info, created bo
 		return infoOf(s.CachedInfo()), false, nil
 	}
 	if s, err = l.js.UpdateStream(ctx, want); err != nil {
-		return Info{}, false, fmt.Errorf("stream: update %s: %w", d.Name, err)
+		return Info{}, false, notDeclared("update", d.Name, err)
 	}
 	return infoOf(s.CachedInfo()), false, nil
 }
@@ -68,9 +69,23 @@ func (l *Log) create(ctx context.Context, d Declaration) (Info, bool, error) {
 		return l.Declare(ctx, d)
 	}
 	if err != nil {
-		return Info{}, false, fmt.Errorf("stream: create %s: %w", d.Name, err)
+		return Info{}, false, notDeclared("create", d.Name, err)
 	}
 	return infoOf(s.CachedInfo()), true, nil
+}
+
+// noPeers is the server's code for a cluster of which too few servers are there to keep a stream.
+const noPeers jetstream.ErrorCode = 10005
+
+// notDeclared is Unavailable when the system could not answer or has too few servers at the moment, so that asking
+// again may help; any other refusal stays what it is.
+func notDeclared(what, name string, err error) error {
+	err = fmt.Errorf("%s %s: %w", what, name, err)
+	var api *jetstream.APIError
+	if !errors.As(err, &api) || api.Code == http.StatusServiceUnavailable || api.ErrorCode == noPeers {
+		return unavailable("stream.declare", err)
+	}
+	return fmt.Errorf("stream: %w", err)
 }
 
 func (l *Log) config(d Declaration) jetstream.StreamConfig {

@@ -19,6 +19,9 @@ const (
 	// server counts those and not what is stored.
 	DefaultMaxStore = 256 << 30
 
+	// clusterReplicas is how many servers of a cluster keep each stream: one may be lost, and writing goes on.
+	clusterReplicas = 3
+
 	// askTimeout bounds one question whether JetStream answers.
 	askTimeout = 2 * time.Second
 	// retryWait is the pause between two attempts to connect, or to be ready.
@@ -37,7 +40,8 @@ type Config struct {
 	Listen string
 	// MaxStore bounds the embedded log in bytes; 0 is [DefaultMaxStore].
 	MaxStore int64
-	// Replicas of each stream on an external system; 0 is 3. An embedded server keeps one.
+	// Replicas of each stream on an external system; 0 is 3 on a cluster and 1 on a server by itself. An embedded server
+	// keeps one.
 	Replicas int
 	// Logger takes what server and connection have to say; nil discards it.
 	Logger *slog.Logger
@@ -62,9 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	}
 	b := &Broker{log: cfg.Logger, closed: make(chan struct{}), replicas: 1}
 	connect := nats.RetryOnFailedConnect(true)
-	if cfg.URL != "" {
-		b.replicas = cmp.Or(cfg.Replicas, 3)
-	} else {
+	if cfg.URL == "" {
 		server, err := startEmbedded(ctx, cfg)
 		if err != nil {
 			return nil, err
@@ -79,6 +81,10 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, errors.Join(err, b.Stop(context.WithoutCancel(ctx)))
 	}
+	if b.nc.ConnectedClusterName() != "" {
+		b.replicas = clusterReplicas
+	}
+	b.replicas = cmp.Or(cfg.Replicas, b.replicas)
 	return b, nil
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
+	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
@@ -18,8 +20,23 @@ var ErrLost = errors.New("broker: a stream is missing")
 
 // Declare makes the log as [Declarations] say. A stream that is remembered and that the server does not have is
 // [ErrLost], unless it was in memory only. An embedded log is remembered in its directory (marker); any other, whose
-// marker is nil, in its own stream of settings, which then must be there if any other is.
+// marker is nil, in its own stream of settings, which then must be there if any other is. Several processes may declare
+// at once. While the log cannot answer, because it is just electing a leader, Declare asks again until the context ends.
 func Declare(ctx context.Context, log *stream.Log, marker *Marker) error {
+	for {
+		err := declareOnce(ctx, log, marker)
+		if fault.KindOf(err) != fault.Unavailable {
+			return err
+		}
+		select {
+		case <-time.After(retryWait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func declareOnce(ctx context.Context, log *stream.Log, marker *Marker) error {
 	remembered, err := remember(ctx, log, marker)
 	if err != nil {
 		return err
@@ -73,12 +90,16 @@ func remember(ctx context.Context, log *stream.Log, marker *Marker) (map[string]
 	return readSetting(ctx, log)
 }
 
-// settingsLost is ErrLost when the stream of settings is missing and another one is not.
+// settingsLost is ErrLost when the stream of settings is missing and another one is not. Another process may just be
+// making them all, settings first: whatever is there then, settings are too, and are found at the second look.
 func settingsLost(ctx context.Context, log *stream.Log) error {
 	for _, d := range Declarations() {
 		_, err := log.Info(ctx, d.Name)
 		if err == nil && !d.Memory {
-			return fmt.Errorf("%w: %s", ErrLost, subject.Settings)
+			if _, err = log.Info(ctx, subject.Settings); errors.Is(err, stream.ErrNoStream) {
+				return fmt.Errorf("%w: %s", ErrLost, subject.Settings)
+			}
+			return err
 		}
 		if err != nil && !errors.Is(err, stream.ErrNoStream) {
 			return err

@@ -2,7 +2,9 @@ package broker_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
@@ -38,5 +40,37 @@ func TestALogElsewhereMissesWhatItHad(t *testing.T) {
 				t.Fatalf("without %s: %v", lost, err)
 			}
 		})
+	}
+}
+
+// Processes that start together declare together: whoever is first makes a stream, and nobody takes the half-made log
+// of a neighbour for one that was lost.
+func TestManyDeclareAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func() (*stream.Log, error){
+		"one server": func() (*stream.Log, error) { return stream.Open(streamtest.Start(t).Conn(t), stream.Config{}) },
+		"three servers": func() (*stream.Log, error) {
+			return stream.Open(streamtest.StartCluster(t).Conn(t), stream.Config{Replicas: 3})
+		},
+	} {
+		log, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := make(chan error, 14)
+		for range cap(errs) {
+			go func() {
+				<-time.After(rand.N(30 * time.Millisecond)) // as processes come: not quite together
+				errs <- broker.Declare(t.Context(), log, nil)
+			}()
+		}
+		for range cap(errs) {
+			if err := <-errs; err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if info, err := log.Info(t.Context(), subject.Settings); err != nil || info.Messages != 1 {
+			t.Errorf("%s: settings are %+v, %v", name, info, err)
+		}
 	}
 }

@@ -17,7 +17,7 @@ func TestAnExternalServerIsWaitedForAndFoundAgain(t *testing.T) {
 	var log page
 	started := make(chan *Broker, 1)
 	go func() {
-		b, err := Start(t.Context(), Config{URL: server.URL(), Replicas: 1, Logger: newLogger(&log)})
+		b, err := Start(t.Context(), Config{URL: server.URL(), Logger: newLogger(&log)})
 		if err != nil {
 			t.Errorf("start: %v", err)
 		}

@@ -1646,22 +1646,22 @@ const file_kikigaki_access_v1_access_proto_rawDesc = "" +
 	"\tstatement\x18\x01 \x01(\tR\tstatement\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x125\n" +
 	"\aaccount\x18\x03 \x01(\v2\x1b.kikigaki.access.v1.AccountR\aaccount\x12#\n" +
-	"\rcredential_id\x18\x04 \x01(\tR\fcredentialId2\xc4\b\n" +
+	"\rcredential_id\x18\x04 \x01(\tR\fcredentialId2\xdd\b\n" +
 	"\rAccessService\x12d\n" +
-	"\rCreateAccount\x12(.kikigaki.access.v1.CreateAccountRequest\x1a).kikigaki.access.v1.CreateAccountResponse\x12[\n" +
+	"\rCreateAccount\x12(.kikigaki.access.v1.CreateAccountRequest\x1a).kikigaki.access.v1.CreateAccountResponse\x12`\n" +
 	"\n" +
-	"GetAccount\x12%.kikigaki.access.v1.GetAccountRequest\x1a&.kikigaki.access.v1.GetAccountResponse\x12a\n" +
-	"\fListAccounts\x12'.kikigaki.access.v1.ListAccountsRequest\x1a(.kikigaki.access.v1.ListAccountsResponse\x12d\n" +
+	"GetAccount\x12%.kikigaki.access.v1.GetAccountRequest\x1a&.kikigaki.access.v1.GetAccountResponse\"\x03\x90\x02\x01\x12f\n" +
+	"\fListAccounts\x12'.kikigaki.access.v1.ListAccountsRequest\x1a(.kikigaki.access.v1.ListAccountsResponse\"\x03\x90\x02\x01\x12d\n" +
 	"\rUpdateAccount\x12(.kikigaki.access.v1.UpdateAccountRequest\x1a).kikigaki.access.v1.UpdateAccountResponse\x12d\n" +
 	"\rDeleteAccount\x12(.kikigaki.access.v1.DeleteAccountRequest\x1a).kikigaki.access.v1.DeleteAccountResponse\x12^\n" +
-	"\vCreateToken\x12&.kikigaki.access.v1.CreateTokenRequest\x1a'.kikigaki.access.v1.CreateTokenResponse\x12[\n" +
+	"\vCreateToken\x12&.kikigaki.access.v1.CreateTokenRequest\x1a'.kikigaki.access.v1.CreateTokenResponse\x12`\n" +
 	"\n" +
-	"ListTokens\x12%.kikigaki.access.v1.ListTokensRequest\x1a&.kikigaki.access.v1.ListTokensResponse\x12^\n" +
+	"ListTokens\x12%.kikigaki.access.v1.ListTokensRequest\x1a&.kikigaki.access.v1.ListTokensResponse\"\x03\x90\x02\x01\x12^\n" +
 	"\vDeleteToken\x12&.kikigaki.access.v1.DeleteTokenRequest\x1a'.kikigaki.access.v1.DeleteTokenResponse\x12[\n" +
 	"\n" +
-	"StartLogin\x12%.kikigaki.access.v1.StartLoginRequest\x1a&.kikigaki.access.v1.StartLoginResponse\x12U\n" +
-	"\bEndLogin\x12#.kikigaki.access.v1.EndLoginRequest\x1a$.kikigaki.access.v1.EndLoginResponse\x12p\n" +
-	"\x11ResolveCredential\x12,.kikigaki.access.v1.ResolveCredentialRequest\x1a-.kikigaki.access.v1.ResolveCredentialResponseB@Z>github.com/kikigaki/kikigaki/proto/kikigaki/access/v1;accessv1b\x06proto3"
+	"StartLogin\x12%.kikigaki.access.v1.StartLoginRequest\x1a&.kikigaki.access.v1.StartLoginResponse\x12Z\n" +
+	"\bEndLogin\x12#.kikigaki.access.v1.EndLoginRequest\x1a$.kikigaki.access.v1.EndLoginResponse\"\x03\x90\x02\x02\x12u\n" +
+	"\x11ResolveCredential\x12,.kikigaki.access.v1.ResolveCredentialRequest\x1a-.kikigaki.access.v1.ResolveCredentialResponse\"\x03\x90\x02\x01B@Z>github.com/kikigaki/kikigaki/proto/kikigaki/access/v1;accessv1b\x06proto3"
 
 var (
 	file_kikigaki_access_v1_access_proto_rawDescOnce sync.Once

@@ -851,12 +851,12 @@ const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
 	"\x15DeleteAnalysisRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"4\n" +
 	"\x16DeleteAnalysisResponse\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\tR\bposition2\xa6\x04\n" +
+	"\bposition\x18\x01 \x01(\tR\bposition2\xb5\x04\n" +
 	"\x0fAnalysisService\x12n\n" +
-	"\x0fRequestAnalyses\x12,.kikigaki.analysis.v1.RequestAnalysesRequest\x1a-.kikigaki.analysis.v1.RequestAnalysesResponse\x12b\n" +
-	"\vGetAnalysis\x12(.kikigaki.analysis.v1.GetAnalysisRequest\x1a).kikigaki.analysis.v1.GetAnalysisResponse\x12e\n" +
-	"\fListAnalyses\x12).kikigaki.analysis.v1.ListAnalysesRequest\x1a*.kikigaki.analysis.v1.ListAnalysesResponse\x12k\n" +
-	"\x0eCancelAnalysis\x12+.kikigaki.analysis.v1.CancelAnalysisRequest\x1a,.kikigaki.analysis.v1.CancelAnalysisResponse\x12k\n" +
+	"\x0fRequestAnalyses\x12,.kikigaki.analysis.v1.RequestAnalysesRequest\x1a-.kikigaki.analysis.v1.RequestAnalysesResponse\x12g\n" +
+	"\vGetAnalysis\x12(.kikigaki.analysis.v1.GetAnalysisRequest\x1a).kikigaki.analysis.v1.GetAnalysisResponse\"\x03\x90\x02\x01\x12j\n" +
+	"\fListAnalyses\x12).kikigaki.analysis.v1.ListAnalysesRequest\x1a*.kikigaki.analysis.v1.ListAnalysesResponse\"\x03\x90\x02\x01\x12p\n" +
+	"\x0eCancelAnalysis\x12+.kikigaki.analysis.v1.CancelAnalysisRequest\x1a,.kikigaki.analysis.v1.CancelAnalysisResponse\"\x03\x90\x02\x02\x12k\n" +
 	"\x0eDeleteAnalysis\x12+.kikigaki.analysis.v1.DeleteAnalysisRequest\x1a,.kikigaki.analysis.v1.DeleteAnalysisResponseBDZBgithub.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1;analysisv1b\x06proto3"
 
 var (

@@ -861,14 +861,14 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\x15ReleaseSecretResponse\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x19\n" +
 	"\bbase_url\x18\x02 \x01(\tR\abaseUrl\x12&\n" +
-	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key2\xb0\x03\n" +
+	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key2\xbf\x03\n" +
 	"\n" +
 	"KeyService\x12R\n" +
-	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12I\n" +
-	"\x06GetKey\x12\x1e.kikigaki.key.v1.GetKeyRequest\x1a\x1f.kikigaki.key.v1.GetKeyResponse\x12O\n" +
-	"\bListKeys\x12 .kikigaki.key.v1.ListKeysRequest\x1a!.kikigaki.key.v1.ListKeysResponse\x12R\n" +
-	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12^\n" +
-	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponseB:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
+	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12N\n" +
+	"\x06GetKey\x12\x1e.kikigaki.key.v1.GetKeyRequest\x1a\x1f.kikigaki.key.v1.GetKeyResponse\"\x03\x90\x02\x01\x12T\n" +
+	"\bListKeys\x12 .kikigaki.key.v1.ListKeysRequest\x1a!.kikigaki.key.v1.ListKeysResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12c\n" +
+	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01B:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
 
 var (
 	file_kikigaki_key_v1_key_proto_rawDescOnce sync.Once

@@ -621,12 +621,12 @@ const file_kikigaki_notification_v1_notification_proto_rawDesc = "" +
 	"\x10MarkSeenResponse\"$\n" +
 	"\x12AcknowledgeRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x15\n" +
-	"\x13AcknowledgeResponse2\xca\x03\n" +
+	"\x13AcknowledgeResponse2\xda\x03\n" +
 	"\x13NotificationService\x12f\n" +
-	"\tSubscribe\x12*.kikigaki.notification.v1.SubscribeRequest\x1a+.kikigaki.notification.v1.SubscribeResponse0\x01\x12|\n" +
-	"\x11ListNotifications\x122.kikigaki.notification.v1.ListNotificationsRequest\x1a3.kikigaki.notification.v1.ListNotificationsResponse\x12a\n" +
-	"\bMarkSeen\x12).kikigaki.notification.v1.MarkSeenRequest\x1a*.kikigaki.notification.v1.MarkSeenResponse\x12j\n" +
-	"\vAcknowledge\x12,.kikigaki.notification.v1.AcknowledgeRequest\x1a-.kikigaki.notification.v1.AcknowledgeResponseBLZJgithub.com/kikigaki/kikigaki/proto/kikigaki/notification/v1;notificationv1b\x06proto3"
+	"\tSubscribe\x12*.kikigaki.notification.v1.SubscribeRequest\x1a+.kikigaki.notification.v1.SubscribeResponse0\x01\x12\x81\x01\n" +
+	"\x11ListNotifications\x122.kikigaki.notification.v1.ListNotificationsRequest\x1a3.kikigaki.notification.v1.ListNotificationsResponse\"\x03\x90\x02\x01\x12f\n" +
+	"\bMarkSeen\x12).kikigaki.notification.v1.MarkSeenRequest\x1a*.kikigaki.notification.v1.MarkSeenResponse\"\x03\x90\x02\x02\x12o\n" +
+	"\vAcknowledge\x12,.kikigaki.notification.v1.AcknowledgeRequest\x1a-.kikigaki.notification.v1.AcknowledgeResponse\"\x03\x90\x02\x02BLZJgithub.com/kikigaki/kikigaki/proto/kikigaki/notification/v1;notificationv1b\x06proto3"
 
 var (
 	file_kikigaki_notification_v1_notification_proto_rawDescOnce sync.Once

@@ -1141,11 +1141,11 @@ const file_kikigaki_prompt_v1_prompt_proto_rawDesc = "" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"p\n" +
 	"\x1cCreateExamplePromptsResponse\x124\n" +
 	"\aprompts\x18\x01 \x03(\v2\x1a.kikigaki.prompt.v1.PromptR\aprompts\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition2\xd6\x05\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition2\xe0\x05\n" +
 	"\rPromptService\x12a\n" +
-	"\fCreatePrompt\x12'.kikigaki.prompt.v1.CreatePromptRequest\x1a(.kikigaki.prompt.v1.CreatePromptResponse\x12X\n" +
-	"\tGetPrompt\x12$.kikigaki.prompt.v1.GetPromptRequest\x1a%.kikigaki.prompt.v1.GetPromptResponse\x12^\n" +
-	"\vListPrompts\x12&.kikigaki.prompt.v1.ListPromptsRequest\x1a'.kikigaki.prompt.v1.ListPromptsResponse\x12a\n" +
+	"\fCreatePrompt\x12'.kikigaki.prompt.v1.CreatePromptRequest\x1a(.kikigaki.prompt.v1.CreatePromptResponse\x12]\n" +
+	"\tGetPrompt\x12$.kikigaki.prompt.v1.GetPromptRequest\x1a%.kikigaki.prompt.v1.GetPromptResponse\"\x03\x90\x02\x01\x12c\n" +
+	"\vListPrompts\x12&.kikigaki.prompt.v1.ListPromptsRequest\x1a'.kikigaki.prompt.v1.ListPromptsResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\fUpdatePrompt\x12'.kikigaki.prompt.v1.UpdatePromptRequest\x1a(.kikigaki.prompt.v1.UpdatePromptResponse\x12a\n" +
 	"\fDeletePrompt\x12'.kikigaki.prompt.v1.DeletePromptRequest\x1a(.kikigaki.prompt.v1.DeletePromptResponse\x12g\n" +
 	"\x0eReorderPrompts\x12).kikigaki.prompt.v1.ReorderPromptsRequest\x1a*.kikigaki.prompt.v1.ReorderPromptsResponse\x12y\n" +

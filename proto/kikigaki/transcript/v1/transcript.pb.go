@@ -1265,13 +1265,13 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"utterances\x12%\n" +
 	"\x0elast_utterance\x18\x05 \x01(\tR\rlastUtterance\x120\n" +
 	"\x04call\x18\x06 \x01(\v2\x1c.kikigaki.transcript.v1.CallR\x04call\x12\x1a\n" +
-	"\bposition\x18\a \x01(\tR\bposition2\x92\x04\n" +
-	"\x11TranscriptService\x12u\n" +
-	"\x10AppendUtterances\x12/.kikigaki.transcript.v1.AppendUtterancesRequest\x1a0.kikigaki.transcript.v1.AppendUtterancesResponse\x12Z\n" +
-	"\aEndCall\x12&.kikigaki.transcript.v1.EndCallRequest\x1a'.kikigaki.transcript.v1.EndCallResponse\x12Z\n" +
-	"\aGetCall\x12&.kikigaki.transcript.v1.GetCallRequest\x1a'.kikigaki.transcript.v1.GetCallResponse\x12`\n" +
-	"\tListCalls\x12(.kikigaki.transcript.v1.ListCallsRequest\x1a).kikigaki.transcript.v1.ListCallsResponse\x12l\n" +
-	"\rGetTranscript\x12,.kikigaki.transcript.v1.GetTranscriptRequest\x1a-.kikigaki.transcript.v1.GetTranscriptResponseBHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
+	"\bposition\x18\a \x01(\tR\bposition2\xab\x04\n" +
+	"\x11TranscriptService\x12z\n" +
+	"\x10AppendUtterances\x12/.kikigaki.transcript.v1.AppendUtterancesRequest\x1a0.kikigaki.transcript.v1.AppendUtterancesResponse\"\x03\x90\x02\x02\x12_\n" +
+	"\aEndCall\x12&.kikigaki.transcript.v1.EndCallRequest\x1a'.kikigaki.transcript.v1.EndCallResponse\"\x03\x90\x02\x02\x12_\n" +
+	"\aGetCall\x12&.kikigaki.transcript.v1.GetCallRequest\x1a'.kikigaki.transcript.v1.GetCallResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\tListCalls\x12(.kikigaki.transcript.v1.ListCallsRequest\x1a).kikigaki.transcript.v1.ListCallsResponse\"\x03\x90\x02\x01\x12q\n" +
+	"\rGetTranscript\x12,.kikigaki.transcript.v1.GetTranscriptRequest\x1a-.kikigaki.transcript.v1.GetTranscriptResponse\"\x03\x90\x02\x01BHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
 
 var (
 	file_kikigaki_transcript_v1_transcript_proto_rawDescOnce sync.Once
