@@ -1,15 +1,3 @@
-// Package fault is the one kind of error that crosses a process.
-//
-// An [Error] says what kind of failure it is (for programs that only need to know whether to retry), a stable code (for
-// programs and catalogues that must know exactly), and where they apply the field at fault, parameters, a time to wait
-// and what a provider outside said. Functions say where they were with [Op] and leave the rest alone.
-//
-// [ToStatus] and [FromStatus] take it through gRPC, and it comes back equal but for what is lost: the wrapped error and
-// its text, which may hold addresses and file names and stay in the log of the process where it happened; bytes that
-// are no UTF-8, which become U+FFFD; texts beyond 2 KiB and parameters beyond the first 32 by name, because a status
-// travels in trailers that proxies limit.
-//
-// A fault is turned into words for people only at the edge.
 package fault
 
 import (

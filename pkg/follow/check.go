@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
+	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 )
@@ -17,6 +19,28 @@ func seenOf(m stream.Message) view.Seen {
 	h.Write([]byte{0})
 	h.Write(m.Data)
 	return view.Seen{Sequence: m.Sequence, Time: m.Time.UTC(), Hash: h.Sum(nil), Subject: m.Subject, EventID: m.EventID}
+}
+
+// checkPause is how long a start waits before it asks a log again that could not answer.
+const checkPause = 250 * time.Millisecond
+
+// insist asks until the log has answered, or the context ends: a replica that starts while a leader is being elected
+// waits for it, instead of failing and being started again.
+func (f *Follower) insist(ctx context.Context, ask func() error) error {
+	for told := false; ; told = true {
+		err := ask()
+		if fault.KindOf(err) != fault.Unavailable {
+			return err
+		}
+		if !told {
+			f.log.WarnContext(ctx, "waiting for the log", "error", err)
+		}
+		select {
+		case <-time.After(checkPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // check compares the view with the streams. A reason that is not empty says why the view does not fit; an error says

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/pkg/view"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Explains func(tx *view.Tx, stream string, s view.Seen) bool
 	// Logger; nil discards.
 	Logger *slog.Logger
+	// Telemetry measures how far the view is behind; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Follower owns a view and keeps it in step. Use it after Start has returned.
@@ -41,9 +44,11 @@ type Follower struct {
 	log     *slog.Logger
 	view    *view.View
 	sources map[string]*source
+	meters  meters
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	cancel     context.CancelFunc
+	unmeasured func() // ends the gauges
+	done       sync.WaitGroup
 }
 
 // New makes a follower that has not started.
@@ -52,21 +57,27 @@ func New(cfg Config) *Follower {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Follower{cfg: cfg, log: log}
+	f := &Follower{cfg: cfg, log: log, meters: newMeters(cfg.Telemetry)}
+	if err := f.meters.make.Err(); err != nil {
+		log.Error("following is not measured", "error", err)
+	}
+	return f
 }
 
 // Start opens the view, checks it against the log, makes it anew if it does not fit, and begins to follow. It returns
-// before the view has caught up; Ready tells when it has.
+// before the view has caught up; Ready tells when it has. While the log cannot answer it waits, until the context ends.
 func (f *Follower) Start(ctx context.Context) error {
-	if err := f.open(); err != nil {
+	if err := f.open(ctx); err != nil {
 		return err
 	}
-	infos, reason, err := f.check(ctx)
+	var infos map[string]stream.Info
+	var reason string
+	err := f.insist(ctx, func() (err error) { infos, reason, err = f.check(ctx); return err })
 	if err != nil {
 		return errors.Join(err, f.view.Close())
 	}
 	if reason != "" {
-		if err := f.rebuild(reason); err != nil {
+		if err := f.rebuild(ctx, reason); err != nil {
 			return err
 		}
 	}
@@ -86,6 +97,7 @@ func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) erro
 		}
 		f.sources[name] = s
 	}
+	f.unmeasured = f.meters.watch(f.sources)
 	for _, s := range f.sources {
 		f.done.Go(func() { s.read(run) })
 		f.done.Go(func() { s.apply(run) })
@@ -97,10 +109,11 @@ func (f *Follower) viewConfig() view.Config {
 	return view.Config{Path: f.cfg.Path, Buckets: f.cfg.Buckets, Format: f.cfg.Format}
 }
 
-func (f *Follower) open() (err error) {
+func (f *Follower) open(ctx context.Context) (err error) {
 	f.view, err = view.Open(f.viewConfig())
 	if errors.Is(err, view.ErrUseless) {
-		f.log.Warn("the view cannot be used and is made anew", "path", f.cfg.Path, "reason", err)
+		f.log.WarnContext(ctx, "the view cannot be used and is made anew", "path", f.cfg.Path, "reason", err)
+		f.meters.rebuilds.Add(ctx, 1)
 		if err := putAside(f.cfg.Path); err != nil {
 			return err
 		}
@@ -111,8 +124,9 @@ func (f *Follower) open() (err error) {
 
 // rebuild puts the view aside and opens an empty one. The old file is renamed, not deleted: where the log has lost
 // something it may be the only copy.
-func (f *Follower) rebuild(reason string) error {
-	f.log.Error("the view does not fit the log and is made anew", "path", f.cfg.Path, "reason", reason)
+func (f *Follower) rebuild(ctx context.Context, reason string) error {
+	f.log.ErrorContext(ctx, "the view does not fit the log and is made anew", "path", f.cfg.Path, "reason", reason)
+	f.meters.rebuilds.Add(ctx, 1)
 	if err := f.view.Close(); err != nil {
 		return err
 	}
@@ -131,6 +145,7 @@ func (f *Follower) Stop(context.Context) error {
 	}
 	f.cancel()
 	f.cancel = nil
+	f.unmeasured()
 	f.done.Wait()
 	return f.view.Close()
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 )
@@ -27,15 +29,21 @@ type source struct {
 	start  view.Mark // where following began, and of which incarnation
 	target uint64    // the last message on the log then
 	queue  chan stream.Message
+	label  metric.MeasurementOption // which stream it is, to count under
 
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when applied changes
 	applied uint64
 	failed  error
+
+	lag lag
 }
 
 func (f *Follower) newSource(ctx context.Context, name string, info stream.Info) (*source, error) {
-	s := &source{f: f, name: name, queue: make(chan stream.Message, inHand), moved: make(chan struct{})}
+	s := &source{
+		f: f, name: name, queue: make(chan stream.Message, inHand), moved: make(chan struct{}),
+		label: metric.WithAttributes(streamKey.String(name)),
+	}
 	err := f.view.Read(func(tx *view.Tx) (err error) {
 		s.start, _, err = tx.Mark(name)
 		return err
@@ -44,12 +52,18 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 		return nil, err
 	}
 	s.start.Incarnation, s.start.Created, s.applied = info.Incarnation, info.Created, s.start.Sequence
-	last, ok, err := f.cfg.Log.Last(ctx, stream.NewGuard(name, ">"))
+	var last stream.Message
+	var ok bool
+	err = f.insist(ctx, func() (err error) {
+		last, ok, err = f.cfg.Log.Last(ctx, stream.NewGuard(name, ">"))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	if ok {
 		s.target = last.Sequence
+		s.lag.pending.Store(max(s.target, s.applied) - s.applied)
 	}
 	return s, nil
 }
@@ -57,6 +71,7 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 func (s *source) read(ctx context.Context) {
 	defer close(s.queue)
 	_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) {
+		s.lag.deliver(m.Pending)
 		select {
 		case s.queue <- m:
 		case <-ctx.Done():
@@ -71,7 +86,7 @@ func (s *source) apply(ctx context.Context) {
 		if len(batch) == 0 || ctx.Err() != nil {
 			return
 		}
-		if err := s.applyBatch(batch); err != nil {
+		if err := s.applyBatch(ctx, batch); err != nil {
 			s.fail(err)
 			s.f.log.Error("following stopped: a message could not be applied", "stream", s.name, "error", err)
 			for range s.queue {
@@ -98,7 +113,7 @@ func (s *source) gather(batch []stream.Message) []stream.Message {
 	return batch
 }
 
-func (s *source) applyBatch(batch []stream.Message) error {
+func (s *source) applyBatch(ctx context.Context, batch []stream.Message) error {
 	seen := make([]view.Seen, 0, len(batch))
 	for _, m := range batch[max(0, len(batch)-view.Remembered):] {
 		seen = append(seen, seenOf(m))
@@ -120,6 +135,8 @@ func (s *source) applyBatch(batch []stream.Message) error {
 		s.f.cfg.Applied(batch)
 	}
 	s.advance(mark.Sequence)
+	s.lag.applied.Add(uint64(len(batch)))
+	s.f.meters.applied.Add(ctx, int64(len(batch)), s.label)
 	return nil
 }
 

@@ -1,4 +1,3 @@
-// Package lifecycle starts the parts of a process in order and stops them in reverse.
 package lifecycle
 
 import (

@@ -22,16 +22,24 @@ type HTTP struct {
 	server *http.Server
 	log    *slog.Logger
 	done   sync.WaitGroup
+	around func(http.Handler) http.Handler // nil: nothing
 }
 
 // NewHTTP makes a server that does not listen yet.
-func NewHTTP(handler http.Handler, log *slog.Logger) *HTTP {
+func NewHTTP(handler http.Handler, log *slog.Logger, opts ...HTTPOption) *HTTP {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	h := &HTTP{log: log}
+	for _, opt := range opts {
+		opt(h)
+	}
+	handler = h.recovering(handler)
+	if h.around != nil {
+		handler = h.around(handler) // outside, so that a panic is measured as the answer that is made of it
+	}
 	h.server = &http.Server{
-		Handler:           h.recovering(handler),
+		Handler:           handler,
 		ReadHeaderTimeout: headerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,

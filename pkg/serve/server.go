@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 )
 
 // maxMessage is the largest gRPC message, in bytes: an hour of speech is well below 1 MiB.
@@ -31,6 +33,8 @@ type Config struct {
 	// new one: clients that spread their calls learn of new replicas then. Calls under way have a minute more; streams
 	// that last longer are cut and come back. 0: for ever.
 	MaxConnectionAge time.Duration
+	// Telemetry makes spans and measurements of calls; the zero value makes none.
+	Telemetry telemetry.Scope
 }
 
 // ageGrace is what calls under way have when their connection has reached its age.
@@ -62,7 +66,7 @@ func New(cfg Config) *Server {
 		grpc.MaxRecvMsgSize(s.limit), grpc.MaxSendMsgSize(s.limit),
 		grpc.ChainUnaryInterceptor(append([]grpc.UnaryServerInterceptor{a.unary}, cfg.Unary...)...),
 		grpc.ChainStreamInterceptor(append([]grpc.StreamServerInterceptor{a.stream}, cfg.Stream...)...),
-		grpc.WaitForHandlers(true),
+		grpc.WaitForHandlers(true), traced(cfg.Telemetry),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: aliveEvery / 2}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge: cfg.MaxConnectionAge, MaxConnectionAgeGrace: ageGrace,

@@ -35,7 +35,8 @@ var ErrUnknown = errors.New("stream: outcome unknown")
 
 // Append writes an event if the guard's last sequence is still expected (0: nothing was ever written under it). It
 // returns the event's sequence once the server has it on disk; [Conflict] when it was refused; [ErrUnknown] when no
-// answer came; another fault when it surely was not stored (e.g. the stream is full: Unavailable).
+// answer came; another fault when it surely was not stored (e.g. the stream is full: Unavailable). The event carries the
+// trace that the context belongs to ([Message.Trace]).
 func (l *Log) Append(ctx context.Context, g Guard, expected uint64, e Event) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -46,11 +47,13 @@ func (l *Log) Append(ctx context.Context, g Guard, expected uint64, e Event) (ui
 	if e.TTL > 0 {
 		opts = append(opts, jetstream.WithMsgTTL(e.TTL))
 	}
-	ack, err := l.js.PublishMsg(ctx, e.message(), opts...)
-	if err == nil {
-		return ack.Sequence, nil
-	}
-	return 0, verdict(g, err)
+	return l.seen.append(ctx, e.Subject, func(ctx context.Context) (uint64, error) {
+		ack, err := l.js.PublishMsg(ctx, e.message(ctx), opts...)
+		if err == nil {
+			return ack.Sequence, nil
+		}
+		return 0, verdict(g, err)
+	})
 }
 
 // verdict sorts the errors of a publish: refused, surely not stored, or unknown.

@@ -74,6 +74,13 @@ func (l *Log) create(ctx context.Context, d Declaration) (Info, bool, error) {
 	return infoOf(s.CachedInfo()), true, nil
 }
 
+// noRoom is the server's code for a stream whose limit does not fit into the system's. Two replicas that create the same
+// stream at the same moment may be told so, too: both reservations are counted until one is given up.
+const noRoom jetstream.ErrorCode = 10047
+
+// ErrNoRoom says that the limits of all streams do not fit into the system's storage.
+var ErrNoRoom = errors.New("stream: the system has no room for the stream")
+
 // noPeers is the server's code for a cluster of which too few servers are there to keep a stream.
 const noPeers jetstream.ErrorCode = 10005
 
@@ -82,6 +89,9 @@ const noPeers jetstream.ErrorCode = 10005
 func notDeclared(what, name string, err error) error {
 	err = fmt.Errorf("%s %s: %w", what, name, err)
 	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == noRoom {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
 	if !errors.As(err, &api) || api.Code == http.StatusServiceUnavailable || api.ErrorCode == noPeers {
 		return unavailable("stream.declare", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 )
 
 // requestTimeout bounds one question to the server. A leader election takes 6 to 18 s; callers that must outlast one
@@ -24,6 +25,8 @@ type Config struct {
 	Replicas int
 	// Logger; nil discards.
 	Logger *slog.Logger
+	// Telemetry makes spans and measurements of writes; the zero value makes none.
+	Telemetry telemetry.Scope
 }
 
 // Log is a connection to the streams of one NATS system. It is safe for concurrent use and holds no goroutine.
@@ -32,8 +35,9 @@ type Log struct {
 	js       jetstream.JetStream
 	replicas int
 	log      *slog.Logger
-	handles  sync.Map // stream name -> jetstream.Stream
+	handles  *sync.Map // stream name -> jetstream.Stream
 	turns    turns
+	seen     observer
 }
 
 // Open makes a Log of a connection, which stays the caller's to close.
@@ -46,7 +50,21 @@ func Open(nc *nats.Conn, cfg Config) (*Log, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Log{nc: nc, js: js, replicas: max(1, cfg.Replicas), log: log, turns: newTurns()}, nil
+	l := &Log{nc: nc, js: js, replicas: max(1, cfg.Replicas), log: log, handles: &sync.Map{}, turns: newTurns()}
+	return l.For(cfg.Telemetry), nil
+}
+
+// For is the same log, whose writes are observed as those of one service. Services in one process share a Log, since
+// their writes have to take turns, but not their names. No log for no log.
+func (l *Log) For(scope telemetry.Scope) *Log {
+	if l == nil {
+		return nil
+	}
+	mine := *l
+	if mine.seen = newObserver(scope); mine.seen.err != nil {
+		l.log.Error("writes are not measured", "error", mine.seen.err)
+	}
+	return &mine
 }
 
 // Info is a stream as it is.
@@ -59,6 +77,11 @@ type Info struct {
 	// First and Last are the sequences of the oldest and the newest message, Messages their number. Last never goes
 	// back while the stream lives.
 	First, Last, Messages uint64
+	// Leader is the name of the server that leads the stream; empty while none does, and on a server by itself.
+	Leader string
+	// Behind are the servers that keep the stream and do not have all of it, by name; stopping another one while there
+	// are some may stop all writing.
+	Behind []string
 }
 
 // Info asks the server about a stream. [ErrNoStream] when there is none.
@@ -76,13 +99,23 @@ func (l *Log) Info(ctx context.Context, name string) (Info, error) {
 }
 
 func infoOf(si *jetstream.StreamInfo) Info {
-	return Info{
+	info := Info{
 		Incarnation: si.Config.Metadata[incarnationKey],
 		Created:     si.Created,
 		First:       si.State.FirstSeq,
 		Last:        si.State.LastSeq,
 		Messages:    si.State.Msgs,
 	}
+	if si.Cluster == nil {
+		return info
+	}
+	info.Leader = si.Cluster.Leader
+	for _, r := range si.Cluster.Replicas {
+		if !r.Current || r.Offline || r.Lag > 0 {
+			info.Behind = append(info.Behind, r.Name)
+		}
+	}
+	return info
 }
 
 // ErrNoStream says that the server has no such stream.

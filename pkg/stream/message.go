@@ -1,14 +1,21 @@
 package stream
 
 import (
+	"context"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 )
 
 // eventIDHeader carries an event's own id. Header names are case-sensitive.
 const eventIDHeader = "Kikigaki-Event-Id"
+
+// traceHeader carries the trace in which an event came about, as the standard and the server's own tracing spell it:
+// in lower case.
+const traceHeader = "traceparent"
 
 // Event is a fact to append.
 type Event struct {
@@ -34,15 +41,20 @@ type Message struct {
 	Time time.Time
 	// EventID is the event's own id.
 	EventID string
+	// Trace is the W3C traceparent of the write; "" when it belonged to no trace. It says nothing of the fact.
+	Trace string
 	// Data is the encoded event.
 	Data []byte
 	// Pending is how many messages lay behind it when it was delivered. Only set by Tail.
 	Pending uint64
 }
 
-func (e Event) message() *nats.Msg {
+func (e Event) message(ctx context.Context) *nats.Msg {
 	m := nats.NewMsg(e.Subject)
 	m.Header.Set(eventIDHeader, e.ID)
+	if parent := telemetry.Inject(ctx); parent != "" {
+		m.Header.Set(traceHeader, parent)
+	}
 	m.Data = e.Data
 	return m
 }
@@ -50,7 +62,7 @@ func (e Event) message() *nats.Msg {
 func ofRaw(stream string, raw *jetstream.RawStreamMsg) Message {
 	return Message{
 		Stream: stream, Subject: raw.Subject, Sequence: raw.Sequence, Time: raw.Time,
-		EventID: raw.Header.Get(eventIDHeader), Data: raw.Data,
+		EventID: raw.Header.Get(eventIDHeader), Trace: raw.Header.Get(traceHeader), Data: raw.Data,
 	}
 }
 
@@ -61,6 +73,7 @@ func ofMsg(stream string, m jetstream.Msg) (Message, error) {
 	}
 	return Message{
 		Stream: stream, Subject: m.Subject(), Sequence: meta.Sequence.Stream, Time: meta.Timestamp,
-		EventID: m.Headers().Get(eventIDHeader), Data: m.Data(), Pending: meta.NumPending,
+		EventID: m.Headers().Get(eventIDHeader), Trace: m.Headers().Get(traceHeader), Data: m.Data(),
+		Pending: meta.NumPending,
 	}, nil
 }

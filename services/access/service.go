@@ -10,6 +10,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
@@ -31,6 +32,8 @@ type Deps struct {
 	// Signer signs the statements of who is calling, as issuer "access".
 	Signer *identity.Signer
 	Logger *slog.Logger
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of access.
@@ -52,19 +55,21 @@ type Service struct {
 
 // New makes a replica that has not started.
 func New(cfg Config, deps Deps) *Service {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	log := deps.Logger.With("service", Name)
 	s := &Service{
 		facts: deps.Log, signer: deps.Signer, log: log,
 		hasher: newHasher(usualCost()), throttle: newThrottle(), newest: map[string]*catchUp{},
 		follower: follow.New(follow.Config{
-			Log:      deps.Log,
-			Path:     filepath.Join(cfg.Views, Name+".db"),
-			Buckets:  buckets(),
-			Format:   viewFormat,
-			Streams:  []string{subject.Access},
-			Apply:    apply,
-			Explains: explains,
-			Logger:   log,
+			Log:       deps.Log,
+			Path:      filepath.Join(cfg.Views, Name+".db"),
+			Buckets:   buckets(),
+			Format:    viewFormat,
+			Streams:   []string{subject.Access},
+			Apply:     apply,
+			Explains:  explains,
+			Logger:    log,
+			Telemetry: deps.Telemetry,
 		}),
 	}
 	for _, noun := range []string{subject.NounAccount, subject.NounToken, subject.NounLogin} {

@@ -52,6 +52,8 @@ type Record struct {
 	Text     string         `json:"text,omitempty"`
 	HasText  bool           `json:"hasText,omitempty"`
 	Error    *ProviderError `json:"error,omitempty"`
+	// Trace is the traceparent under which it was requested: whoever works on it goes on with that trace.
+	Trace string `json:"trace,omitempty"`
 }
 
 // Prompt is a prompt as of the request.

@@ -24,7 +24,7 @@ func apply(tx *view.Tx, m stream.Message) error {
 		if err := proto.Unmarshal(m.Data, &event); err != nil {
 			return err
 		}
-		return applyCall(tx, tenant, m.Sequence, &event)
+		return applyCall(tx, tenant, m, &event)
 	case subject.NounKey:
 		return applyKey(tx, tenant, rest[0], m)
 	}
@@ -50,7 +50,7 @@ func applyKey(tx *view.Tx, tenant, id string, m stream.Message) error {
 	return nil
 }
 
-func applyCall(tx *view.Tx, tenant string, seq uint64, event *eventv1.CallEvent) error {
+func applyCall(tx *view.Tx, tenant string, m stream.Message, event *eventv1.CallEvent) error {
 	call, _, err := readCall(tx, tenant, event.GetCallId())
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func applyCall(tx *view.Tx, tenant string, seq uint64, event *eventv1.CallEvent)
 	case *eventv1.CallEvent_Erased:
 		call.Erased = true
 	case *eventv1.CallEvent_Requested:
-		if call, err = applyRequested(tx, tenant, seq, call, event, e.Requested); err != nil {
+		if call, err = applyRequested(tx, tenant, m, call, event, e.Requested); err != nil {
 			return err
 		}
 	case *eventv1.CallEvent_Ended:
@@ -82,16 +82,16 @@ func infoOf(i *eventv1.CallInfo) CallInfo {
 }
 
 func applyRequested(
-	tx *view.Tx, tenant string, seq uint64, call CallState, event *eventv1.CallEvent, e *eventv1.AnalysesRequested,
+	tx *view.Tx, tenant string, m stream.Message, call CallState, event *eventv1.CallEvent, e *eventv1.AnalysesRequested,
 ) (CallState, error) {
 	var ids []string
 	for i, a := range e.GetAnalyses() {
 		r := Record{
-			ID: a.GetId(), Tenant: tenant, Call: event.GetCallId(), Sequence: seq, Index: i, State: StateQueued,
+			ID: a.GetId(), Tenant: tenant, Call: event.GetCallId(), Sequence: m.Sequence, Index: i, State: StateQueued,
 			Prompt: pinnedPrompt(a.GetPrompt()), Key: pinnedKey(a.GetKey()), Priority: e.GetPriority(),
 			By:   Person{ID: e.GetRequestedBy().GetAccountId(), Name: e.GetRequestedBy().GetName()},
 			Info: call.Info, Revision: e.GetTranscriptRevision(), Last: e.GetLastUtterance(),
-			Asked: timeOf(event.GetMeta().GetAt()),
+			Asked: timeOf(event.GetMeta().GetAt()), Trace: m.Trace,
 		}
 		ids = append(ids, r.ID)
 		if err := writeRecord(tx, r); err != nil {

@@ -21,6 +21,7 @@ type job struct {
 	tokens                 int    // what it is expected to cost
 	sequence               uint64 // of its request, by which older goes first
 	index                  int    // within its request
+	trace                  string // traceparent of its request
 }
 
 // pacer decides whose turn it is on every lane: interactive before bulk, then deficit round robin over tenants, then
@@ -108,6 +109,16 @@ func (p *pacer) next(now time.Time, owned func(lane string) bool) (jobs []job, a
 		}
 	}
 	return jobs, again
+}
+
+// waiting is how many jobs are in line on the lanes that are owned.
+func (p *pacer) waiting(owned func(lane string) bool) (n int) {
+	for id, l := range p.lanes {
+		if owned(id) {
+			n += l.interactive.size() + l.bulk.size()
+		}
+	}
+	return n
 }
 
 // place is a waiting job's place on its lane, from 1, and when it is expected to start; 0 when it does not wait.

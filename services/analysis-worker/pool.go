@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	"github.com/kikigaki/kikigaki/proto/subject"
 )
@@ -39,8 +40,10 @@ type pool struct {
 	running map[string]context.CancelCauseFunc
 	touched map[callRef]bool // calls of which something may have become due
 
+	unmeasured            func() // ends the gauges
 	cancelLoop, endLeases context.CancelFunc
 	cancelRuns            context.CancelCauseFunc
+	stopping              <-chan struct{}
 	loop, leasing, runs   sync.WaitGroup
 }
 
@@ -95,10 +98,11 @@ func (p *pool) start() error {
 	if err := p.touchQueue(); err != nil {
 		return err
 	}
+	p.unmeasured = p.s.meters.watch(p)
 	loop, cancel := context.WithCancel(context.Background())
 	leases, endLeases := context.WithCancel(context.Background())
 	runs, cancelRuns := context.WithCancelCause(context.Background())
-	p.cancelLoop, p.endLeases, p.cancelRuns = cancel, endLeases, cancelRuns
+	p.cancelLoop, p.endLeases, p.cancelRuns, p.stopping = cancel, endLeases, cancelRuns, loop.Done()
 	p.leasing.Go(func() { p.leaser.run(leases) })
 	p.loop.Go(func() { p.dispatch(loop, runs) })
 	return nil
@@ -117,6 +121,10 @@ func (p *pool) touchQueue() error {
 	})
 }
 
+// handOver is what stop keeps of its time for what comes after the analyses under way: handing back the lanes, and the
+// rest of the process.
+const handOver = 3 * time.Second
+
 // stop starts nothing more, waits for what is at the provider as long as the context allows, and then hands back the
 // lanes: a successor that began before would pay a second time for what is under way.
 func (p *pool) stop(ctx context.Context) {
@@ -125,16 +133,22 @@ func (p *pool) stop(ctx context.Context) {
 	}
 	p.cancelLoop()
 	p.loop.Wait() // nothing starts from here on
+	waiting, cancel := ctx, func() {}
+	if end, limited := ctx.Deadline(); limited {
+		waiting, cancel = context.WithDeadline(ctx, end.Add(-handOver))
+	}
+	defer cancel()
 	done := make(chan struct{})
 	go func() { p.runs.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-ctx.Done():
+	case <-waiting.Done():
 	}
 	p.cancelRuns(errStopping)
 	<-done
 	p.endLeases()
 	p.leasing.Wait()
+	p.unmeasured()
 	p.cancelLoop = nil
 }
 
@@ -215,15 +229,18 @@ func (p *pool) due(calls map[callRef]bool) (jobs []job, err error) {
 func jobOf(r Record) job {
 	return job{
 		id: r.ID, tenant: r.Tenant, call: r.Call, lane: r.Key.Lane, bulk: r.Priority == PriorityBulk, tokens: expectedTokens,
-		sequence: r.Sequence, index: r.Index,
+		sequence: r.Sequence, index: r.Index, trace: r.Trace,
 	}
 }
 
 func (p *pool) run(ctx context.Context, j job) {
+	ctx = telemetry.Extract(ctx, j.trace)
 	began := time.Now()
 	err := p.s.run(ctx, j, turn{
 		owns: func() bool { return p.leaser.owns(j.lane) },
 		hold: func(until time.Time) { p.mu.Lock(); p.pacer.hold(j.lane, until); p.mu.Unlock() },
+
+		stopping: p.stopping,
 	})
 	p.mu.Lock()
 	p.running[j.id](nil)
@@ -237,6 +254,13 @@ func (p *pool) run(ctx context.Context, j job) {
 	}
 	p.s.log.WarnContext(ctx, "an analysis was put back", "analysis", j.id, "error", err)
 	time.AfterFunc(putBackTime, p.rouse)
+}
+
+// counts is how many analyses wait on the lanes of this replica, and how many it is running.
+func (p *pool) counts() (waiting, running int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pacer.waiting(p.leaser.owns), len(p.running)
 }
 
 // place is a queued analysis's place on its lane and the seconds until it is expected to start.

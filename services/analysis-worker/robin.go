@@ -27,6 +27,13 @@ func (c *class) take() (job, bool) {
 	return job{}, false
 }
 
+func (c *class) size() (n int) {
+	for _, jobs := range c.jobs {
+		n += len(jobs)
+	}
+	return n
+}
+
 func (c *class) remove(id string) {
 	for t, jobs := range c.jobs {
 		if i := slices.IndexFunc(jobs, func(j job) bool { return j.id == id }); i >= 0 {

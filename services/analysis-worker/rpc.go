@@ -103,14 +103,19 @@ func (s *Service) CancelAnalysis(
 	if err != nil {
 		return nil, err
 	}
+	var cancelled *Record
 	pos, err := s.onRecord(ctx, caller, req.GetId(), func(r Record) (*fact, error) {
-		if r.Terminal() {
+		if cancelled = nil; r.Terminal() {
 			return nil, nil //nolint:nilnil // nothing to write and nothing wrong: it has ended, and stays as it is
 		}
+		cancelled = &r
 		return cancelledFact(r), nil
 	})
 	if err != nil {
 		return nil, fault.Op("analysis.cancel", err)
+	}
+	if cancelled != nil {
+		s.meters.end(ctx, *cancelled, StateCancelled, "")
 	}
 	list, err := s.some(ctx, caller.Tenant, []string{req.GetId()})
 	if err != nil {

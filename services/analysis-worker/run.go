@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/codes"
+
 	"github.com/kikigaki/kikigaki/pkg/view"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
@@ -15,28 +17,41 @@ const lastWords = 20 * time.Second
 
 // turn is what a run has of its lane.
 type turn struct {
-	owns func() bool           // whether this replica may still send
-	hold func(until time.Time) // keeps the lane from starting more
+	owns     func() bool           // whether this replica may still send
+	hold     func(until time.Time) // keeps the lane from starting more
+	stopping <-chan struct{}       // closed when the replica stops: who only waits leaves, for another to go on
 }
 
 // run leads an analysis to its terminal event, or as far as it can be led. nil means that nothing is left to do here:
 // it has ended, or belongs to another replica. After an error it is put back and tried again.
 func (s *Service) run(ctx context.Context, j job, t turn) error {
+	ctx, span := s.meters.analyse(ctx, j)
+	defer span.End()
+	err := s.lead(ctx, j, t)
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	return err
+}
+
+func (s *Service) lead(ctx context.Context, j job, t turn) error {
 	r, err := s.begin(ctx, j, t)
 	if err != nil {
 		return lenient(err)
 	}
+	attempt(ctx, r)
+	s.meters.began(ctx, r)
 	work, cancel := context.WithDeadlineCause(ctx, r.Deadline, errTimeout)
 	defer cancel()
 	err = s.work(work, r, t)
 	var failed *ProviderError
 	switch {
 	case err == nil:
-		return s.finish(ctx, r, completedFact)
+		return s.finish(ctx, r, nil)
 	case errors.As(err, &failed):
-		return s.finish(ctx, r, func(r Record) *fact { return failedFact(r, *failed) })
+		return s.finish(ctx, r, failed)
 	case errors.Is(context.Cause(work), errTimeout):
-		return s.finish(ctx, r, func(r Record) *fact { return failedFact(r, ProviderError{Code: codeTimeout}) })
+		return s.finish(ctx, r, &ProviderError{Code: codeTimeout})
 	case context.Cause(ctx) != nil:
 		return nil // ended by somebody else, or the replica stops: the log has what there is to say
 	}
@@ -45,7 +60,7 @@ func (s *Service) run(ctx context.Context, j job, t turn) error {
 
 // lenient makes the ends that are none of this replica's business no error.
 func lenient(err error) error {
-	if errors.Is(err, errEnded) || errors.Is(err, errLost) {
+	if errors.Is(err, errEnded) || errors.Is(err, errLost) || errors.Is(err, errStopping) {
 		return nil
 	}
 	return err
@@ -83,8 +98,8 @@ func (s *Service) due(tx *view.Tx, j job, t turn) (Record, error) {
 	return r, nil
 }
 
-// finish writes the one terminal event, if nobody else has.
-func (s *Service) finish(ctx context.Context, r Record, outcome func(Record) *fact) error {
+// finish writes the one terminal event, if nobody else has: failed where there is an error, else completed.
+func (s *Service) finish(ctx context.Context, r Record, failed *ProviderError) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	_, err := s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
@@ -95,9 +110,25 @@ func (s *Service) finish(ctx context.Context, r Record, outcome func(Record) *fa
 		if !ok || now.Terminal() {
 			return nil, errEnded
 		}
-		return outcome(now), nil
+		return terminalFact(now, failed), nil
 	})
-	return lenient(err)
+	switch {
+	case err != nil:
+		return lenient(err)
+	case failed != nil:
+		s.meters.end(ctx, r, StateFailed, failed.Code)
+	default:
+		s.meters.end(ctx, r, StateCompleted, "")
+	}
+	return nil
+}
+
+// terminalFact is how an analysis ends that nobody has cancelled.
+func terminalFact(r Record, failed *ProviderError) *fact {
+	if failed == nil {
+		return completedFact(r)
+	}
+	return failedFact(r, *failed)
 }
 
 // self is the service acting by itself.

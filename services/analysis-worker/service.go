@@ -10,6 +10,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
@@ -37,6 +38,8 @@ type Deps struct {
 	Keys        keyv1.KeyServiceClient
 	Transcripts transcriptv1.TranscriptServiceClient
 	Logger      *slog.Logger
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of analysis-worker.
@@ -49,25 +52,32 @@ type Service struct {
 	follower *follow.Follower
 	worker   string // the replica's name in leases and events
 	tokens   *llm.Estimator
+	meters   *meters
 	pool     *pool
 }
 
 // New makes a replica that has not started.
 func New(cfg Config, deps Deps) *Service {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	s := &Service{
 		cfg: cfg, deps: deps, log: deps.Logger.With("service", Name),
 		worker: ids.New("worker"), tokens: llm.NewEstimator(),
+		meters: newMeters(deps.Telemetry),
+	}
+	if s.meters.err != nil {
+		s.log.Error("not everything is measured", "error", s.meters.err)
 	}
 	s.pool = newPool(s)
 	s.follower = follow.New(follow.Config{
-		Log:     deps.Log,
-		Path:    filepath.Join(cfg.Views, Name+".db"),
-		Buckets: []string{recordBucket, listBucket, callBucket, queueBucket, keyBucket},
-		Format:  viewFormat,
-		Streams: []string{subject.Calls, subject.Keys},
-		Apply:   apply,
-		Applied: s.pool.applied,
-		Logger:  s.log,
+		Log:       deps.Log,
+		Path:      filepath.Join(cfg.Views, Name+".db"),
+		Buckets:   []string{recordBucket, listBucket, callBucket, queueBucket, keyBucket},
+		Format:    viewFormat,
+		Streams:   []string{subject.Calls, subject.Keys},
+		Apply:     apply,
+		Applied:   s.pool.applied,
+		Logger:    s.log,
+		Telemetry: deps.Telemetry,
 	})
 	return s
 }

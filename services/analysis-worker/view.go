@@ -20,7 +20,7 @@ const (
 	callBucket   = "calls"    // tenant, 0, call -> CallState
 	queueBucket  = "queue"    // tenant, 0, analysis -> nothing, for those not terminal
 	keyBucket    = "keys"     // tenant, 0, key -> KeySaved without its secret
-	viewFormat   = "1"
+	viewFormat   = "2"
 )
 
 func key(parts ...string) []byte {

@@ -47,6 +47,8 @@ func (s *Service) work(ctx context.Context, r Record, t turn) error {
 	for fault.KindOf(err) == fault.Unavailable { // another service is down: waiting here writes nothing to the log
 		select {
 		case <-time.After(pause.NextBackOff()):
+		case <-t.stopping:
+			return errStopping
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -69,6 +71,8 @@ func (s *Service) work(ctx context.Context, r Record, t turn) error {
 		t.hold(time.Now().Add(wait))
 		select {
 		case <-time.After(wait):
+		case <-t.stopping:
+			return errStopping
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -164,9 +168,9 @@ func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answer
 	if err != nil {
 		return nil, err
 	}
-	answer, err := q.client.Complete(ctx, llm.Request{
+	answer, err := s.meters.provider.Complete(ctx, q.client, llm.Request{
 		Model: q.model, Messages: q.messages, MaxOutputTokens: q.output, RequestID: sent.RequestID,
-	})
+	}, r.about())
 	if errors.Is(context.Cause(ctx), errStopping) && err != nil {
 		return nil, errStopping // nobody knows what came of it: it stays open, and counts as maybe paid
 	}

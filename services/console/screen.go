@@ -16,14 +16,14 @@ var web embed.FS
 const contentPolicy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
 
 func (s *Service) mountScreen(mux *http.ServeMux) {
-	mux.Handle("GET /texts/{locale}", http.HandlerFunc(s.texts))
+	mux.Handle(textsPath, http.HandlerFunc(s.texts))
 	files, err := fs.Sub(web, "web")
 	if err != nil {
 		s.Logger.Error("the screen is not in this binary", "error", err)
 		return
 	}
 	serve := http.FileServerFS(files)
-	mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(screenPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 			return

@@ -1,8 +1,11 @@
 package console
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+
+	"google.golang.org/grpc"
 
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
@@ -75,6 +78,34 @@ func (s *Service) routes() []route {
 	}
 }
 
+// Paths are the patterns of [http.ServeMux] that [Service.Mount] serves: what a gateway in front of replicas that run
+// apart has to send here, and that is everything that nobody else serves.
+func Paths() []string {
+	var out []string
+	for _, r := range (&Service{}).routes() {
+		out = append(out, r.pattern)
+	}
+	return append(out, apiPath, textsPath, screenPath)
+}
+
+const (
+	apiPath    = "/api/" // what is not served is said in words of the API
+	textsPath  = "GET /texts/{locale}"
+	screenPath = "/"
+)
+
+// Register registers nothing: console is asked over HTTP alone.
+func (s *Service) Register(grpc.ServiceRegistrar) {}
+
+// Start has nothing to start: console keeps no state.
+func (s *Service) Start(context.Context) error { return nil }
+
+// Stop has nothing to stop.
+func (s *Service) Stop(context.Context) error { return nil }
+
+// Ready is nil: whether those it asks answer shows in each of its own answers.
+func (s *Service) Ready(context.Context) error { return nil }
+
 // Mount puts everything that console serves on a mux.
 func (s *Service) Mount(mux *http.ServeMux) {
 	for _, r := range s.routes() {
@@ -84,6 +115,6 @@ func (s *Service) Mount(mux *http.ServeMux) {
 		}
 		mux.Handle(r.pattern, s.Edge.Authenticated(r.handler))
 	}
-	mux.Handle("/api/", s.Edge.Open(notServed))
+	mux.Handle(apiPath, s.Edge.Open(notServed))
 	s.mountScreen(mux)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/seal"
@@ -27,6 +28,9 @@ type Config struct {
 	Views string
 	// MasterKeyFile holds the key that seals secrets; it is made when there is none.
 	MasterKeyFile string
+	// MasterKeyGiven says that the file has to be there: replicas share one key, and a replica that made its own could not
+	// open what the others have sealed.
+	MasterKeyGiven bool
 	// DefaultBaseURL of keys that name none; empty means OpenAI's own.
 	DefaultBaseURL string
 	// Allow are private addresses that providers may have; none by default.
@@ -37,6 +41,8 @@ type Config struct {
 type Deps struct {
 	Log    *stream.Log
 	Logger *slog.Logger
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of key-registry.
@@ -50,21 +56,27 @@ type Service struct {
 
 // New makes a replica that has not started; it fails without a usable master key.
 func New(cfg Config, deps Deps) (*Service, error) {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	cfg.DefaultBaseURL = firstOf(cfg.DefaultBaseURL, DefaultBaseURL)
-	sealer, err := seal.LoadOrCreate(cfg.MasterKeyFile)
+	load := seal.LoadOrCreate
+	if cfg.MasterKeyGiven {
+		load = seal.Load
+	}
+	sealer, err := load(cfg.MasterKeyFile)
 	if err != nil {
 		return nil, err
 	}
 	return &Service{
 		cfg: cfg, sealer: sealer,
 		follower: follow.New(follow.Config{
-			Log:     deps.Log,
-			Path:    filepath.Join(cfg.Views, Name+".db"),
-			Buckets: []string{keyBucket, promptBucket},
-			Format:  viewFormat,
-			Streams: []string{subject.Keys, subject.Prompts},
-			Apply:   apply,
-			Logger:  deps.Logger.With("service", Name),
+			Log:       deps.Log,
+			Path:      filepath.Join(cfg.Views, Name+".db"),
+			Buckets:   []string{keyBucket, promptBucket},
+			Format:    viewFormat,
+			Streams:   []string{subject.Keys, subject.Prompts},
+			Apply:     apply,
+			Logger:    deps.Logger.With("service", Name),
+			Telemetry: deps.Telemetry,
 		}),
 	}, nil
 }

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -92,7 +93,10 @@ func (s *Service) applied(batch []stream.Message) {
 	if batch[0].Stream != subject.Calls {
 		return
 	}
+	// What a replica reads of old history when it starts, or makes its view anew, nobody is told of: it has long been.
+	live := s.follower.Ready(context.Background()) == nil
 	var list []*outcome
+	var tellings []telling
 	err := s.read(func(r reader) error {
 		for _, m := range batch {
 			_, tenant, rest, ok := subject.Parse(m.Subject)
@@ -106,8 +110,12 @@ func (s *Service) applied(batch []stream.Message) {
 			if err != nil {
 				return err
 			}
-			if o != nil {
-				list = append(list, o)
+			if o == nil {
+				continue
+			}
+			list = append(list, o)
+			if live {
+				tellings = append(tellings, s.meters.begin(m, o))
 			}
 		}
 		return nil
@@ -117,6 +125,9 @@ func (s *Service) applied(batch []stream.Message) {
 	}
 	if len(list) > 0 {
 		s.ring.append(list)
+	}
+	for _, t := range tellings {
+		s.meters.end(t)
 	}
 }
 

@@ -15,13 +15,26 @@ import (
 // maxSeenBody bounds the body that carries one id, in bytes.
 const maxSeenBody = 4 << 10
 
+// Paths are the patterns of [http.ServeMux] that [Service.Mount] serves: what a gateway in front of replicas that run
+// apart has to send here. The event stream must not be buffered on its way.
+func Paths() []string {
+	return []string{listPath, streamPath, seenPath, acknowledgePath}
+}
+
+const (
+	listPath        = "GET /api/v1/notifications"
+	streamPath      = "GET /api/v1/notifications/stream"
+	seenPath        = "POST /api/v1/notifications/seen"
+	acknowledgePath = "POST /api/v1/notifications/{id}/acknowledge"
+)
+
 // Mount serves the notifications over HTTP: the list, the event stream, and the two ways to see. A server that waits
 // for its requests to end has to call [Service.Drain] when it begins to stop.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
-	mux.Handle("GET /api/v1/notifications", e.Authenticated(s.serveList))
-	mux.Handle("GET /api/v1/notifications/stream", e.Authenticated(s.serveStream(e)))
-	mux.Handle("POST /api/v1/notifications/seen", e.Authenticated(s.serveSeen))
-	mux.Handle("POST /api/v1/notifications/{id}/acknowledge", e.Authenticated(s.serveAcknowledge))
+	mux.Handle(listPath, e.Authenticated(s.serveList))
+	mux.Handle(streamPath, e.Authenticated(s.serveStream(e)))
+	mux.Handle(seenPath, e.Authenticated(s.serveSeen))
+	mux.Handle(acknowledgePath, e.Authenticated(s.serveAcknowledge))
 }
 
 // listJSON is the answer to a list.

@@ -29,6 +29,7 @@ func (s *Service) live(ctx context.Context, tenant, after string, to screen) err
 		return err
 	}
 	defer leave()
+	defer s.meters.enter(tenant)()
 	from, fresh, err := s.start(ctx, tenant, after)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	notificationv1 "github.com/kikigaki/kikigaki/proto/kikigaki/notification/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
@@ -37,6 +38,8 @@ type Deps struct {
 	// Resolve looks up who a token belongs to, for the checks of gRPC streams that are open; nil where all callers are
 	// services that bring statements.
 	Resolve identity.Resolve
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of notification.
@@ -47,6 +50,7 @@ type Service struct {
 	log      *slog.Logger
 	resolve  identity.Resolve
 	follower *follow.Follower
+	meters   *meters
 	ring     *ring
 	pace     pace
 	always   chan struct{} // closed from the start
@@ -59,21 +63,26 @@ type Service struct {
 
 // New makes a replica that has not started.
 func New(cfg Config, deps Deps) *Service {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	s := &Service{
 		history: deps.Log, resolve: deps.Resolve, log: deps.Logger.With("service", Name),
-		ring: newRing(ringSize), pace: usualPace(),
+		meters: newMeters(deps.Telemetry), ring: newRing(ringSize), pace: usualPace(),
 		always: make(chan struct{}), stopping: make(chan struct{}),
 	}
 	close(s.always)
+	if s.meters.err != nil {
+		s.log.Error("not everything is measured", "error", s.meters.err)
+	}
 	s.follower = follow.New(follow.Config{
-		Log:     deps.Log,
-		Path:    filepath.Join(cfg.Views, Name+".db"),
-		Buckets: buckets(),
-		Format:  viewFormat,
-		Streams: []string{subject.Calls, subject.Seen},
-		Apply:   apply,
-		Applied: s.applied,
-		Logger:  s.log,
+		Log:       deps.Log,
+		Path:      filepath.Join(cfg.Views, Name+".db"),
+		Buckets:   buckets(),
+		Format:    viewFormat,
+		Streams:   []string{subject.Calls, subject.Seen},
+		Apply:     apply,
+		Applied:   s.applied,
+		Logger:    s.log,
+		Telemetry: deps.Telemetry,
 	})
 	return s
 }
@@ -107,6 +116,7 @@ func (s *Service) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-time.After(leaveTime):
 	}
+	s.meters.unmeasured()
 	return s.follower.Stop(ctx)
 }
 

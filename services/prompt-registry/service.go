@@ -9,6 +9,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/catalogue"
@@ -28,6 +29,8 @@ type Deps struct {
 	Log       *stream.Log
 	Catalogue *catalogue.Catalogue
 	Logger    *slog.Logger
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of prompt-registry.
@@ -40,16 +43,18 @@ type Service struct {
 
 // New makes a replica that has not started.
 func New(cfg Config, deps Deps) *Service {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	return &Service{
 		texts: deps.Catalogue,
 		follower: follow.New(follow.Config{
-			Log:     deps.Log,
-			Path:    filepath.Join(cfg.Views, Name+".db"),
-			Buckets: []string{promptBucket, orderBucket, keyBucket},
-			Format:  viewFormat,
-			Streams: []string{subject.Prompts, subject.Keys},
-			Apply:   apply,
-			Logger:  deps.Logger.With("service", Name),
+			Log:       deps.Log,
+			Path:      filepath.Join(cfg.Views, Name+".db"),
+			Buckets:   []string{promptBucket, orderBucket, keyBucket},
+			Format:    viewFormat,
+			Streams:   []string{subject.Prompts, subject.Keys},
+			Apply:     apply,
+			Logger:    deps.Logger.With("service", Name),
+			Telemetry: deps.Telemetry,
 		}),
 	}
 }

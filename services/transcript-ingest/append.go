@@ -30,6 +30,9 @@ func (s *Service) take(
 		return nil, nil, err
 	}
 	out, written, err := s.add(ctx, by, r, words, ended)
+	if err == nil {
+		s.meters.took(ctx, out)
+	}
 	return out, furthest(opened, written), err
 }
 

@@ -13,18 +13,38 @@ import (
 // maxBody of an append, in bytes: 512 KiB of text and what JSON may make of it.
 const maxBody = 4 << 20
 
+// Paths are the patterns of [http.ServeMux] that [Service.Mount] serves: what a gateway in front of replicas that run
+// apart has to send here.
+func Paths() []string {
+	var out []string
+	for _, r := range routes(nil) {
+		out = append(out, r.pattern)
+	}
+	return out
+}
+
+// route is a line of the table of what is served where.
+type route struct {
+	pattern string
+	handler edge.Handler
+}
+
+func routes(s *Service) []route {
+	return []route{
+		{"POST /api/v1/calls/{call}/utterances", s.postUtterances},
+		{"POST /api/v1/calls/{call}/end", s.postEnd},
+		{"POST /api/v1/calls/import", s.postImport},
+		{"GET /api/v1/calls", s.getCalls},
+		{"GET /api/v1/calls/{call}", s.getCall},
+		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
+	}
+}
+
 // Mount puts the API of calls and their words on a mux. All of it needs a caller; errors are problem documents. Writes
 // and reads answer with a position, and reads wait for the one they are given.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
-	for pattern, handler := range map[string]edge.Handler{
-		"POST /api/v1/calls/{call}/utterances": s.postUtterances,
-		"POST /api/v1/calls/{call}/end":        s.postEnd,
-		"POST /api/v1/calls/import":            s.postImport,
-		"GET /api/v1/calls":                    s.getCalls,
-		"GET /api/v1/calls/{call}":             s.getCall,
-		"GET /api/v1/calls/{call}/transcript":  s.getTranscript,
-	} {
-		mux.Handle(pattern, e.Authenticated(handler))
+	for _, r := range routes(s) {
+		mux.Handle(r.pattern, e.Authenticated(r.handler))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
@@ -31,6 +32,8 @@ type Deps struct {
 	// Access knows which account an agent's id or login is.
 	Access accessv1.AccessServiceClient
 	Logger *slog.Logger
+	// Telemetry observes the replica; the zero value does not.
+	Telemetry telemetry.Scope
 }
 
 // Service is one replica of transcript-ingest. It serves gRPC ([Service.Register]) and HTTP ([Service.Mount]).
@@ -41,6 +44,7 @@ type Service struct {
 	facts    *stream.Log
 	accounts accessv1.AccessServiceClient
 	follower *follow.Follower
+	meters   meters
 	maxPart  int // bytes, of a part that a fold makes
 
 	cancel   context.CancelFunc
@@ -49,17 +53,23 @@ type Service struct {
 
 // New makes a replica that has not started.
 func New(cfg Config, deps Deps) *Service {
+	deps.Log = deps.Log.For(deps.Telemetry)
 	log := deps.Logger.With("service", Name)
+	measured := newMeters(deps.Telemetry)
+	if measured.err != nil {
+		log.Error("not everything is measured", "error", measured.err)
+	}
 	return &Service{
-		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart,
+		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured,
 		follower: follow.New(follow.Config{
-			Log:     deps.Log,
-			Path:    filepath.Join(cfg.Views, Name+".db"),
-			Buckets: buckets(),
-			Format:  viewFormat,
-			Streams: []string{subject.Calls, subject.Live, subject.Transcripts},
-			Apply:   apply,
-			Logger:  log,
+			Log:       deps.Log,
+			Path:      filepath.Join(cfg.Views, Name+".db"),
+			Buckets:   buckets(),
+			Format:    viewFormat,
+			Streams:   []string{subject.Calls, subject.Live, subject.Transcripts},
+			Apply:     apply,
+			Logger:    log,
+			Telemetry: deps.Telemetry,
 		}),
 	}
 }

@@ -1,6 +1,7 @@
 package streamtest
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
@@ -45,18 +46,7 @@ type Server struct {
 // replica.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	opts := &server.Options{
-		ServerName:        "streamtest",
-		DontListen:        true,
-		JetStream:         true,
-		StoreDir:          filepath.Join(t.TempDir(), "log"),
-		SyncAlways:        true,
-		JetStreamMaxStore: 256 << 30,
-		// Memory streams hold leases; the default would be three quarters of the machine.
-		JetStreamMaxMemory: 256 << 20,
-		NoSigs:             true,
-	}
-	opts.JetStreamLimits.DefaultMaxConsumers = 2000
+	opts := alone(filepath.Join(t.TempDir(), "log"))
 	for _, option := range options {
 		option(opts)
 	}
@@ -67,6 +57,23 @@ func Start(t testing.TB, options ...Option) *Server {
 	s.start(t)
 	t.Cleanup(s.Close)
 	return s
+}
+
+// alone configures one server without a port over a store.
+func alone(storeDir string) *server.Options {
+	opts := &server.Options{
+		ServerName:        "streamtest",
+		DontListen:        true,
+		JetStream:         true,
+		StoreDir:          storeDir,
+		SyncAlways:        true,
+		JetStreamMaxStore: 256 << 30,
+		// Memory streams hold leases; the default would be three quarters of the machine.
+		JetStreamMaxMemory: 256 << 20,
+		NoSigs:             true,
+	}
+	opts.JetStreamLimits.DefaultMaxConsumers = 2000
+	return opts
 }
 
 // Conn connects to the server inside the process and closes the connection when the test ends. The connection survives
@@ -124,20 +131,28 @@ func (s *Server) start(t testing.TB) {
 	s.mu.Unlock()
 }
 
-// boot starts a server and waits until it accepts connections.
 func boot(t testing.TB, opts *server.Options, diary *diary) *server.Server {
 	t.Helper()
+	run, err := launch(opts, diary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// launch starts a server and waits until it accepts connections.
+func launch(opts *server.Options, diary *diary) (*server.Server, error) {
 	run, err := server.NewServer(opts)
 	if err != nil {
-		t.Fatalf("streamtest: %v", err)
+		return nil, fmt.Errorf("streamtest: %w", err)
 	}
 	run.SetLoggerV2(diary, false, false, false)
 	run.Start()
 	if !run.ReadyForConnections(readyTimeout) {
 		stop(run)
-		t.Fatalf("streamtest: server %s was not ready within %v", opts.ServerName, readyTimeout)
+		return nil, fmt.Errorf("streamtest: server %s was not ready within %v", opts.ServerName, readyTimeout)
 	}
-	return run
+	return run, nil
 }
 
 func stop(run *server.Server) {
@@ -147,19 +162,26 @@ func stop(run *server.Server) {
 	}
 }
 
-// connect waits for the first connection and never gives up reconnecting, as production does.
 func connect(t testing.TB, url string, more ...nats.Option) *nats.Conn {
 	t.Helper()
+	nc, err := dial(url, append(more, nats.Name(t.Name()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// dial waits for the first connection and never gives up reconnecting, as production does.
+func dial(url string, more ...nats.Option) (*nats.Conn, error) {
 	nc, err := nats.Connect(url, append([]nats.Option{
-		nats.Name(t.Name()),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(20 * time.Millisecond),
 		nats.ReconnectJitter(5*time.Millisecond, 5*time.Millisecond),
 		nats.Timeout(10 * time.Second),
 	}, more...)...)
 	if err != nil {
-		t.Fatalf("streamtest: connect: %v", err)
+		return nil, fmt.Errorf("streamtest: connect: %w", err)
 	}
-	t.Cleanup(nc.Close)
-	return nc
+	return nc, nil
 }

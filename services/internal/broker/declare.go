@@ -18,14 +18,23 @@ import (
 // a fresh installation; the operator has to restore it, or to say that it may be forgotten by removing the marker.
 var ErrLost = errors.New("broker: a stream is missing")
 
+// maxRefused is how often a log that has no room is asked again: processes that start together may stand in each other's
+// way for a moment.
+const maxRefused = 20
+
 // Declare makes the log as [Declarations] say. A stream that is remembered and that the server does not have is
 // [ErrLost], unless it was in memory only. An embedded log is remembered in its directory (marker); any other, whose
 // marker is nil, in its own stream of settings, which then must be there if any other is. Several processes may declare
 // at once. While the log cannot answer, because it is just electing a leader, Declare asks again until the context ends.
 func Declare(ctx context.Context, log *stream.Log, marker *Marker) error {
-	for {
+	for refused := 0; ; {
 		err := declareOnce(ctx, log, marker)
-		if fault.KindOf(err) != fault.Unavailable {
+		again := fault.KindOf(err) == fault.Unavailable
+		if errors.Is(err, stream.ErrNoRoom) {
+			refused++
+			again = refused <= maxRefused
+		}
+		if !again {
 			return err
 		}
 		select {

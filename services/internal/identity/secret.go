@@ -83,17 +83,27 @@ func LoadOrGenerateSecrets(path string, names ...string) (Secrets, error) {
 		return s, err
 	}
 	s = GenerateSecrets(names...)
+	return s, s.Write(path, names...)
+}
+
+// Write makes a file with the lines of some services, for its owner alone to read. A file that is there is never
+// replaced: what was signed with its secrets would be worth nothing.
+func (s Secrets) Write(path string, names ...string) error {
 	var text strings.Builder
 	for _, name := range names {
-		fmt.Fprintf(&text, "%s %s\n", name, s.byName[name]())
+		secret := s.byName[name]
+		if secret == nil {
+			return fmt.Errorf("identity: there is no secret for %s", name)
+		}
+		fmt.Fprintf(&text, "%s %s\n", name, secret())
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return Secrets{}, fmt.Errorf("identity: %w", err)
+		return fmt.Errorf("identity: %w", err)
 	}
 	_, err = file.WriteString(text.String())
 	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return Secrets{}, fmt.Errorf("identity: %w", err)
+		return fmt.Errorf("identity: %w", err)
 	}
-	return s, nil
+	return nil
 }

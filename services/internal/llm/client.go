@@ -78,6 +78,8 @@ type Request struct {
 
 // Completion is an answer.
 type Completion struct {
+	// ID is the provider's own for the answer.
+	ID   string
 	Text string
 	// FinishReason is why the answer ended: "stop", or "length" when it was cut at MaxOutputTokens.
 	FinishReason      string
@@ -137,7 +139,7 @@ func (c *Client) complete(ctx context.Context, req Request, old bool) (Completio
 	if err := seen.verdict(ctx, err); err != nil {
 		return Completion{}, err
 	}
-	return completionOf(seen, res)
+	return completionOf(seen, req.Model, res)
 }
 
 // Model asks what a model is; it costs no tokens.
@@ -154,14 +156,22 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header)}, nil
 }
 
-func completionOf(seen *exchange, res *openai.ChatCompletion) (Completion, error) {
-	out := Completion{ProviderRequestID: seen.requestID(), ServedModel: res.Model, Limits: limitsOf(seen.header)}
+// completionOf reads an answer. What a server says of itself is not believed to be without our key, but for the model's
+// name where it only repeats what was asked for.
+func completionOf(seen *exchange, asked string, res *openai.ChatCompletion) (Completion, error) {
+	out := Completion{
+		ID: redact(res.ID, seen.secret), ProviderRequestID: seen.requestID(), ServedModel: res.Model,
+		Limits: limitsOf(seen.header),
+	}
+	if res.Model != asked {
+		out.ServedModel = redact(res.Model, seen.secret)
+	}
 	out.Usage = Usage{InputTokens: int(res.Usage.PromptTokens), OutputTokens: int(res.Usage.CompletionTokens)}
 	if len(res.Choices) == 0 {
 		return out, seen.broken("the answer has no choices")
 	}
 	choice := res.Choices[0]
-	out.Text, out.FinishReason = choice.Message.Content, choice.FinishReason
+	out.Text, out.FinishReason = choice.Message.Content, reason(choice.FinishReason, seen.secret)
 	if out.Text == "" {
 		out.Text = choice.Message.Refusal
 	}
@@ -169,4 +179,13 @@ func completionOf(seen *exchange, res *openai.ChatCompletion) (Completion, error
 		return out, seen.broken("the answer does not say why it ended")
 	}
 	return out, nil
+}
+
+// reason is why an answer ended: one of the protocol's words, or what a server says instead.
+func reason(said string, secret Secret) string {
+	switch said {
+	case "stop", "length", "content_filter", "tool_calls", "function_call":
+		return said
+	}
+	return redact(said, secret)
 }
