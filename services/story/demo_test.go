@@ -57,13 +57,10 @@ func TestTheDemoHasSomethingToLookAtAndKeepsIt(t *testing.T) {
 func (w *world) demo(simulated string) string {
 	w.t.Helper()
 	seen := len(w.said.String())
-	w.run = exec.Command(binary, "demo", "--data", w.data, "--http", w.address, "--grpc", freeAddress(w.t), "--simulator", simulated)
-	w.run.Stdout, w.run.Stderr = w.said, w.said
-	if err := w.run.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.ended = make(chan error, 1)
-	go func(run *exec.Cmd, ended chan<- error) { ended <- run.Wait() }(w.run, w.ended)
+	w.replicas = []*replica{{t: w.t, name: "demo", said: w.said, health: w.address, args: []string{
+		"demo", "--data", w.data, "--http", w.address, "--grpc", freeAddress(w.t), "--simulator", simulated,
+	}}}
+	w.replicas[0].spawn()
 	until(w.t, "the demo has something to look at", promised, func() bool {
 		return strings.Contains(w.said.String()[seen:], "Ctrl-C")
 	})
@@ -84,6 +81,7 @@ func TestPublishersSpeakGRPC(t *testing.T) {
 	address := freeAddress(t)
 	w := newWorld(t)
 	w.grpc = address
+	w.replicas = []*replica{w.everything()}
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -128,10 +126,11 @@ func TestALostStreamIsNeverStartedOver(t *testing.T) {
 	if err := os.Rename(streams[0], filepath.Join(t.TempDir(), "gone")); err != nil {
 		t.Fatal(err)
 	}
-	w.spawn()
+	all := w.replicas[0]
+	all.spawn()
 	select {
-	case err := <-w.ended:
-		w.run = nil
+	case err := <-all.ended:
+		all.gone()
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || !strings.Contains(w.said.String(), "KIKIGAKI_CALLS") {
 			t.Fatalf("it ended with %v", err)

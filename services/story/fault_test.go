@@ -11,9 +11,11 @@ import (
 
 // What goes wrong at the provider ends an analysis once, with the words of the product, and is asked again only where it
 // surely was not processed.
-func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) { everyWay(t, everyFaultOfTheProviderHasItsWords) }
+
+func everyFaultOfTheProviderHasItsWords(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	prompt := admin.prompt(admin.key(w.base), "about")
@@ -67,9 +69,11 @@ func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) {
 }
 
 // An analysis that waits at the provider is cancelled by a person, and its call is free again.
-func TestAnAnalysisIsCancelledWhileItRuns(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAnAnalysisIsCancelledWhileItRuns(t *testing.T) { everyWay(t, anAnalysisIsCancelledWhileItRuns) }
+
+func anAnalysisIsCancelledWhileItRuns(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	prompt := admin.prompt(admin.key(w.base), "about")

@@ -58,9 +58,11 @@ func sets(t *testing.T) map[string][]dialogue {
 }
 
 // A newcomer imports every dialogue there is, and analyses one call of each set with the program's own commands.
-func TestEveryDialogueComesInAndIsAnalysed(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestEveryDialogueComesInAndIsAnalysed(t *testing.T) { everyWay(t, everyDialogueComesInAndIsAnalysed) }
+
+func everyDialogueComesInAndIsAnalysed(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	begun := time.Now()
 	w.start()
 	t.Logf("ready on an empty directory after %s (with the race detector)", time.Since(begun).Round(time.Millisecond))
@@ -166,9 +168,11 @@ func sweep(t *testing.T, w *world) {
 }
 
 // With every view deleted while stopped, no answer changes.
-func TestNoAnswerChangesWhenEveryViewIsDeleted(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestNoAnswerChangesWhenEveryViewIsDeleted(t *testing.T) { everyWay(t, noAnswerChangesWhenEveryViewIsDeleted) }
+
+func noAnswerChangesWhenEveryViewIsDeleted(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	prompt := admin.prompt(admin.key(w.base), "about")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -18,6 +19,38 @@ type person struct {
 	at    string
 	token string
 	id    string
+	seen  *positions
+}
+
+// positions are how far a person knows that the system has come, as its answers said: what is read next, from whatever
+// replica, is not older.
+type positions struct {
+	mu sync.Mutex
+	of map[string]string
+}
+
+func (p *positions) get(path string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.of[noun(path)]
+}
+
+func (p *positions) set(path, position string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if position != "" {
+		p.of[noun(path)] = position
+	}
+}
+
+// noun is what a path is about; analyses are a part of their call's history, and so is what screens are told.
+func noun(path string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/api/v1/"), "/")
+	name, _, _ = strings.Cut(name, "?")
+	if name == "analyses" || name == "notifications" {
+		return "calls"
+	}
+	return name
 }
 
 // patient is a client that waits half a minute.
@@ -66,7 +99,7 @@ func (w *world) logIn(login, password string) *person {
 	if json.Unmarshal(text, &me) != nil || json.NewDecoder(made.Body).Decode(&token) != nil || token.Token == "" {
 		w.t.Fatalf("token of %s: %d", login, made.StatusCode)
 	}
-	return &person{t: w.t, at: "http://" + w.address, token: token.Token, id: me.Account.ID}
+	return &person{t: w.t, at: "http://" + w.address, token: token.Token, id: me.Account.ID, seen: &positions{of: map[string]string{}}}
 }
 
 // try makes one request, which may fail to arrive.
@@ -85,12 +118,18 @@ func (p *person) try(method, path string, body any) (answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
+	if p.seen != nil && p.seen.get(path) != "" {
+		req.Header.Set("Kikigaki-Position", p.seen.get(path))
+	}
 	res, err := patient().Do(req)
 	if err != nil {
 		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
+	if p.seen != nil && err == nil && res.StatusCode < http.StatusMultipleChoices {
+		p.seen.set(path, res.Header.Get("Kikigaki-Position"))
+	}
 	return answer{res.StatusCode, text, res.Header}, err
 }
 
@@ -161,7 +200,7 @@ func (p *person) analyse(call, prompt string) string {
 	return got.Analyses[0].ID
 }
 
-type analysis struct {
+type outcome struct {
 	ID     string
 	State  string
 	Result struct{ Text string }
@@ -169,7 +208,7 @@ type analysis struct {
 }
 
 // finished waits for an analysis's end.
-func (p *person) finished(id string) (a analysis) {
+func (p *person) finished(id string) (a outcome) {
 	p.t.Helper()
 	until(p.t, "analysis "+id+" ends", 60*time.Second, func() bool {
 		p.must(http.StatusOK, "GET", "/api/v1/analyses/"+id+"?full=true", nil).into(p.t, &a)

@@ -12,9 +12,11 @@ import (
 // sentenceE1 is what everybody but the first is told, to the letter.
 const sentenceE1 = "解析の開始に失敗しました(現在、解析処理中です)"
 
-func TestAHundredAskAndOneIsHeard(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAHundredAskAndOneIsHeard(t *testing.T) { everyWay(t, aHundredAskAndOneIsHeard) }
+
+func aHundredAskAndOneIsHeard(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	prompt := admin.prompt(admin.key(w.base), "about")

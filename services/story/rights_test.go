@@ -8,9 +8,11 @@ import (
 )
 
 // What belongs to one tenant is nowhere to be found for another, by whatever way it is asked for.
-func TestAnotherTenantFindsNothing(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestAnotherTenantFindsNothing(t *testing.T) { everyWay(t, anotherTenantFindsNothing) }
+
+func anotherTenantFindsNothing(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.addTenant("other", "other-admin")
 	w.start()
 	admin, stranger := w.logIn("admin", adminPassword), w.logIn("other-admin", adminPassword)
@@ -54,9 +56,11 @@ func TestAnotherTenantFindsNothing(t *testing.T) {
 }
 
 // Who may do what: keys, prompts and accounts are the administrator's; analyses need edit, or one's own call.
-func TestWhoMayDoWhat(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestWhoMayDoWhat(t *testing.T) { everyWay(t, whoMayDoWhat) }
+
+func whoMayDoWhat(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	key := admin.key(w.base)

@@ -127,9 +127,11 @@ func (s *screen) heard() (n int, twice []string) {
 }
 
 // Twenty screens of two accounts and three of another tenant, across forced reconnects and a restart.
-func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
+func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) { everyWay(t, everyScreenHearsEveryOutcomeOnce) }
+
+func everyScreenHearsEveryOutcomeOnce(t *testing.T, way way) {
+	t.Helper()
+	w := way.newWorld(t)
 	w.addTenant("other", "other-admin")
 	w.start()
 	admin := w.logIn("admin", adminPassword)

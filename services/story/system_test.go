@@ -5,13 +5,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,45 +18,36 @@ import (
 const (
 	adminPassword = "story-password"
 	secret        = "sk-story-CANARY0123456789abcdefWXYZ"
-	readyWithin   = 30 * time.Second
+	readyWithin   = 60 * time.Second
 )
 
-// world is one installation and the provider it asks.
+// world is one installation, spread in one of the ways there are, and the provider it asks.
 type world struct {
 	t        *testing.T
-	data     string
-	address  string
+	way      way
+	data     string // everything it keeps is in here
+	address  string // where people find it
+	grpc     string // address for publishers, of everything in one process; any when empty
 	provider *simulator.Server
 	base     string
-	flags    []string
-	grpc     string // address; any when empty
+	flags    []string // of everything in one process
+	prefix   []string // what programs are started with, e.g. to run them in another namespace
 	said     *journal
-	run      *exec.Cmd
-	ended    chan error
+	replicas []*replica
+	servers  *servers // of the log; nil when it is embedded
 }
 
-// journal keeps what a process has said, over its restarts.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-// newWorld makes an installation that has not started, with a second tenant.
+// newWorld makes an installation in one process that has not started.
 func newWorld(t *testing.T, flags ...string) *world {
 	t.Helper()
-	w := &world{t: t, data: t.TempDir(), address: freeAddress(t), flags: flags, said: &journal{}}
+	return together.newWorld(t, flags...)
+}
+
+// newWorld makes an installation that has not started.
+func (way way) newWorld(t *testing.T, flags ...string) *world {
+	t.Helper()
+	way.takeTurn(t)
+	w := &world{t: t, way: way, data: t.TempDir(), address: freeAddress(t), flags: flags, said: &journal{}}
 	w.provider = simulator.New(simulator.Config{
 		Keys: []simulator.Key{{Secret: secret, Organization: "org-story"}}, Latency: 20 * time.Millisecond,
 	})
@@ -70,95 +58,56 @@ func newWorld(t *testing.T, flags ...string) *world {
 	w.base = base
 	t.Cleanup(func() { _ = w.provider.Stop(context.Background()) })
 	t.Cleanup(func() {
-		if w.run != nil {
-			w.kill()
+		for _, r := range w.replicas {
+			r.kill()
 		}
 		if t.Failed() {
-			t.Logf("the process said:\n%s", tail(w.said.String(), 6000))
+			t.Logf("the processes said:\n%s", tail(w.said.String(), 12000))
 		}
 	})
+	if way == together {
+		w.replicas = []*replica{w.everything()}
+		return w
+	}
+	w.takeApart()
 	return w
 }
 
-func tail(s string, n int) string { return s[max(0, len(s)-n):] }
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-// start runs `kikigaki all` and waits until it is ready.
-func (w *world) start() {
-	w.t.Helper()
-	w.spawn()
-	w.awaitReady()
-}
-
-func (w *world) spawn() {
-	w.t.Helper()
-	args := append([]string{
+// everything is `kikigaki all`.
+func (w *world) everything() *replica {
+	return &replica{t: w.t, name: "all", said: w.said, health: w.address, prefix: w.prefix, args: append([]string{
 		"all", "--data", w.data, "--http", w.address, "--grpc", cmp.Or(w.grpc, "127.0.0.1:0"),
 		"--bootstrap-admin", "admin:" + adminPassword, "--allow-addresses", "127.0.0.0/8", "--provider-base-url", w.base,
-	}, w.flags...)
-	w.run = exec.Command(binary, args...)
-	w.run.Stdout, w.run.Stderr = w.said, w.said
-	w.run.Env = append(os.Environ(), "GORACE=halt_on_error=1")
-	if err := w.run.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.ended = make(chan error, 1)
-	go func(run *exec.Cmd, ended chan<- error) { ended <- run.Wait() }(w.run, w.ended)
+	}, w.flags...)}
 }
 
-func (w *world) awaitReady() {
+// start runs it and waits until it is ready.
+func (w *world) start() {
 	w.t.Helper()
-	for end := time.Now().Add(readyWithin); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		select {
-		case err := <-w.ended:
-			w.run = nil
-			w.t.Fatalf("it ended while starting: %v\n%s", err, tail(w.said.String(), 4000))
-		default:
-		}
-		res, err := patient().Get("http://" + w.address + "/readyz")
-		if err != nil {
-			continue
-		}
-		_ = res.Body.Close()
-		if res.StatusCode == http.StatusOK {
-			return
-		}
+	for _, r := range w.replicas {
+		r.spawn()
 	}
-	w.t.Fatalf("not ready within %s\n%s", readyWithin, tail(w.said.String(), 4000))
+	for _, r := range w.replicas {
+		r.awaitReady()
+	}
 }
 
-// stop ends it as Ctrl-C does; it must end well.
+// stop ends it as Ctrl-C does, all processes at once; each must end well.
 func (w *world) stop() {
 	w.t.Helper()
-	_ = w.run.Process.Signal(os.Interrupt)
-	select {
-	case err := <-w.ended:
-		w.run = nil
-		if err != nil {
-			w.t.Fatalf("after Ctrl-C: %v\n%s", err, tail(w.said.String(), 4000))
-		}
-	case <-time.After(readyWithin):
-		w.t.Fatal("Ctrl-C does not end it")
+	for _, r := range w.replicas {
+		r.interrupt()
 	}
-	w.run = nil
+	for _, r := range w.replicas {
+		r.awaitEnd()
+	}
 }
 
 // kill ends it as kill -9 does.
 func (w *world) kill() {
-	_ = w.run.Process.Signal(syscall.SIGKILL)
-	if err := <-w.ended; err == nil {
-		w.t.Log("it had ended by itself")
+	for _, r := range w.replicas {
+		r.kill()
 	}
-	w.run = nil
 }
 
 // command runs one of the binary's own commands.
@@ -177,7 +126,12 @@ func (w *world) command(token string, args ...string) (string, error) {
 // addTenant adds a tenant while the installation is stopped.
 func (w *world) addTenant(name, admin string) {
 	w.t.Helper()
-	args := append([]string{"tenants", "add", name, "--admin", admin + ":" + adminPassword, "--data", w.data}, w.flags...)
+	args := append([]string{"tenants", "add", name, "--admin", admin + ":" + adminPassword}, w.flags...)
+	if w.servers == nil {
+		args = append(args, "--data", w.data)
+	} else {
+		args = append(args, "--data", filepath.Join(w.data, "tenants"), "--nats", w.servers.url())
+	}
 	if out, err := w.command("", args...); err != nil {
 		w.t.Fatalf("%v %s", err, out)
 	}
@@ -186,12 +140,21 @@ func (w *world) addTenant(name, admin string) {
 // deleteViews removes every view, while it is stopped.
 func (w *world) deleteViews() {
 	w.t.Helper()
-	views := filepath.Join(w.data, "views")
-	if _, err := os.Stat(views); err != nil {
-		w.t.Fatal(err)
+	var views []string
+	for _, pattern := range []string{"views", "*/views"} {
+		found, err := filepath.Glob(filepath.Join(w.data, pattern))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		views = append(views, found...)
 	}
-	if err := os.RemoveAll(views); err != nil {
-		w.t.Fatal(err)
+	if len(views) < len(w.replicas)/2 {
+		w.t.Fatalf("%d folders of views", len(views))
+	}
+	for _, dir := range views {
+		if err := os.RemoveAll(dir); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -204,3 +167,23 @@ func until(t *testing.T, what string, within time.Duration, holds func() bool) {
 		}
 	}
 }
+
+// journal keeps what processes have said, over their restarts.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }

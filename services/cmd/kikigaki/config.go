@@ -7,21 +7,49 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 )
 
-// config is what one machine's services are told. Every flag is also an environment variable, and every zero value
-// works.
+// config is what a process is told. Every flag is also an environment variable, and every zero value works. A command
+// embeds the groups that mean something to it, so that its help lists nothing else.
 type config struct {
-	Data              string   `env:"KIKIGAKI_DATA"                default:"./data"         help:"Directory of the log, the views and the keys."`
-	HTTP              string   `env:"KIKIGAKI_HTTP"                default:"127.0.0.1:8080" help:"Address of the API and the screens."`
-	GRPC              string   `env:"KIKIGAKI_GRPC"                default:"127.0.0.1:9090" help:"Address of gRPC for publishers; empty: none."`
-	NATS              string   `env:"KIKIGAKI_NATS"                                         help:"URL of an external NATS system; empty: embedded."`
-	MasterKeyFile     string   `env:"KIKIGAKI_MASTER_KEY_FILE"                              help:"Key that seals provider keys (default <data>/master.key, made at the first start)."`
-	ServiceSecretFile string   `env:"KIKIGAKI_SERVICE_SECRET_FILE"                          help:"Secrets by which services know each other (default <data>/service.secret, made at the first start)."`
-	BootstrapAdmin    string   `env:"KIKIGAKI_BOOTSTRAP_ADMIN"                              help:"login:password of the first administrator (default admin, with a password that is printed once)."`
-	ProviderBaseURL   string   `env:"KIKIGAKI_PROVIDER_BASE_URL"   default:"https://api.openai.com/v1" help:"Base URL of new keys."`
-	AllowAddresses    []string `env:"KIKIGAKI_ALLOW_ADDRESSES"                              help:"Private addresses (CIDR) that providers may have; none by default." placeholder:"CIDR"`
-	Log               string   `env:"KIKIGAKI_LOG"                 default:"info"           enum:"debug,info,warn,error" help:"How much is logged: debug, info, warn, error."`
+	commonFlags
+	webFlags
+	sealFlags
+	addressFlags
+	adminFlags
+}
+
+// commonFlags are those of every process.
+type commonFlags struct {
+	Data              string `env:"KIKIGAKI_DATA"                default:"./data"         help:"Directory of the log, the views and the keys."`
+	GRPC              string `env:"KIKIGAKI_GRPC"                default:"127.0.0.1:9090" help:"Address of gRPC; empty: none."`
+	NATS              string `env:"KIKIGAKI_NATS"                                         help:"URL of an external NATS system; empty: embedded." placeholder:"URL"`
+	ServiceSecretFile string `env:"KIKIGAKI_SERVICE_SECRET_FILE"                          help:"Secrets by which services know each other (default <data>/service.secret)." placeholder:"FILE"`
+	OTLP              string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"                           help:"Where traces go (OTLP over gRPC), as http://collector:4317; empty: nowhere." placeholder:"URL" name:"otlp"`
+	Log               string `env:"KIKIGAKI_LOG"                 default:"info"           help:"How much is logged: debug, info, warn, error." enum:"debug,info,warn,error"`
+}
+
+// webFlags are those of who serves HTTP.
+type webFlags struct {
+	HTTP string `env:"KIKIGAKI_HTTP" default:"127.0.0.1:8080" help:"Address of the API and the screens."`
+}
+
+// sealFlags are those of who keeps provider keys.
+type sealFlags struct {
+	MasterKeyFile   string `env:"KIKIGAKI_MASTER_KEY_FILE"                                         help:"Key that seals provider keys (default <data>/master.key)." placeholder:"FILE"`
+	ProviderBaseURL string `env:"KIKIGAKI_PROVIDER_BASE_URL"   default:"https://api.openai.com/v1" help:"Base URL of new keys." placeholder:"URL"`
+}
+
+// addressFlags are those of who calls providers.
+type addressFlags struct {
+	AllowAddresses []string `env:"KIKIGAKI_ALLOW_ADDRESSES" help:"Private addresses (CIDR) that providers may have; none by default." placeholder:"CIDR"`
+}
+
+// adminFlags are those of who keeps accounts.
+type adminFlags struct {
+	BootstrapAdmin string `env:"KIKIGAKI_BOOTSTRAP_ADMIN" help:"login:password of the first administrator (default admin, with a password that is printed once)." placeholder:"LOGIN:PASSWORD"`
 }
 
 func (c config) logger() *slog.Logger {
@@ -29,12 +57,12 @@ func (c config) logger() *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
 		level = slog.LevelInfo
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	return slog.New(telemetry.Logs(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 }
 
 func (c config) views() string { return filepath.Join(c.Data, "views") }
 
-func (c config) masterKey() string { return c.file(c.MasterKeyFile, "master.key") }
+func (c config) masterKey() string { return c.file(c.MasterKeyFile, masterKeyFile) }
 
 func (c config) serviceSecret() string { return c.file(c.ServiceSecretFile, "service.secret") }
 

@@ -29,7 +29,7 @@ func (c *demoCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := newProcess(c.config)
+	p, err := newProcess(ctx, c.config)
 	if err != nil {
 		return errors.Join(err, sim.Stop(ctx))
 	}

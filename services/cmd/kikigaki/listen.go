@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -53,14 +54,23 @@ func (p *process) bootstrap(ctx context.Context) error {
 	return nil
 }
 
-// startGRPC answers publishers and other programs from outside, who bring an API token.
+// connectionAge is how long others use a connection to a service by itself before they make a new one: so soon they
+// learn of replicas that were added.
+const connectionAge = 5 * time.Minute
+
+// startGRPC answers publishers and other programs from outside, who bring an API token, and services elsewhere, who
+// bring statements.
 func (p *process) startGRPC(ctx context.Context) error {
 	if p.cfg.GRPC == "" {
 		return nil
 	}
-	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(console.Name).Resolve}
+	edge, age := console.Name, time.Duration(0)
+	if p.apart() {
+		edge, age = p.name, connectionAge
+	}
+	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(edge).Resolve}
 	p.outside = serve.New(serve.Config{
-		Logger: p.logger,
+		Logger: p.logger, MaxConnectionAge: age,
 		Unary:  []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
 	})
 	for _, s := range p.running {
@@ -79,16 +89,38 @@ func (p *process) stopGRPC(ctx context.Context) error {
 
 func (p *process) startHTTP(ctx context.Context) (err error) {
 	mux := http.NewServeMux()
-	mux.Handle("GET /healthz", serve.Health(func(context.Context) error { return nil }))
-	mux.Handle("GET /readyz", serve.Health(p.group.Ready))
+	if !p.apart() {
+		p.mountHealth(mux)
+	}
 	for _, mount := range p.mounts {
 		mount(mux)
 	}
 	p.web = serve.NewHTTP(mux, p.logger)
-	p.web.OnShutdown(p.drain)
+	if p.drain != nil {
+		p.web.OnShutdown(p.drain)
+	}
 	p.httpAddr, err = p.web.Listen(ctx, p.cfg.HTTP)
 	return err
 }
+
+// mountHealth serves what those ask who watch over a process: whether it lives, whether it can do its work, and its
+// figures.
+func (p *process) mountHealth(mux *http.ServeMux) {
+	mux.Handle("GET /healthz", serve.Health(func(context.Context) error { return nil }))
+	mux.Handle("GET /readyz", serve.Health(p.group.Ready))
+	mux.Handle("GET /metrics", p.observed.Handler())
+}
+
+// startOps serves health and figures apart from everything else, where no gateway sends strangers.
+func (p *process) startOps(ctx context.Context) error {
+	mux := http.NewServeMux()
+	p.mountHealth(mux)
+	p.ops = serve.NewHTTP(mux, p.logger)
+	_, err := p.ops.Listen(ctx, p.away.ops)
+	return err
+}
+
+func (p *process) stopOps(ctx context.Context) error { return p.ops.Stop(ctx) }
 
 func (p *process) stopHTTP(ctx context.Context) error { return p.web.Stop(ctx) }
 

@@ -15,25 +15,22 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/lifecycle"
 	"github.com/kikigaki/kikigaki/pkg/serve"
 	"github.com/kikigaki/kikigaki/pkg/stream"
-	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
+	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/services/access"
-	analysis "github.com/kikigaki/kikigaki/services/analysis-worker"
-	"github.com/kikigaki/kikigaki/services/console"
 	"github.com/kikigaki/kikigaki/services/internal/broker"
 	"github.com/kikigaki/kikigaki/services/internal/catalogue"
 	"github.com/kikigaki/kikigaki/services/internal/edge"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
-	keys "github.com/kikigaki/kikigaki/services/key-registry"
-	notify "github.com/kikigaki/kikigaki/services/notification"
-	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
-	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
 )
 
-// process is all services in one process. Services talk over in-memory connections, through the same gRPC stack as
-// services apart; which service is at which end is fixed here.
+// process is services in one process. Services in it talk over in-memory connections, through the same gRPC stack as
+// to services elsewhere; which service is at which end is fixed here.
 type process struct {
 	cfg      config
+	name     string     // of the one service; empty: all
+	away     *elsewhere // where the others are; nil: in this process
 	logger   *slog.Logger
+	observed *telemetry.Telemetry
 	allow    []netip.Prefix
 	texts    *catalogue.Catalogue
 	secrets  identity.Secrets
@@ -51,13 +48,28 @@ type process struct {
 	drain    func() // ends event streams
 
 	outside  *serve.Server
-	web      *serve.HTTP
+	web, ops *serve.HTTP
 	httpAddr net.Addr
 	// madePassword is the first administrator's, when it was made at this start.
 	madePassword string
 }
 
-func newProcess(cfg config) (*process, error) {
+// newProcess makes a process of everything.
+func newProcess(ctx context.Context, cfg config) (*process, error) {
+	p, err := prepare(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if p.secrets, err = identity.LoadOrGenerateSecrets(cfg.serviceSecret(), roleNames()...); err != nil {
+		return nil, err
+	}
+	p.verifier = identity.NewVerifier(p.secrets)
+	p.group = lifecycle.New(p.logger, p.together()...)
+	return p, nil
+}
+
+// prepare does what every process needs first.
+func prepare(ctx context.Context, cfg config) (*process, error) {
 	p := &process{cfg: cfg, logger: cfg.logger(), servers: map[string]*serve.Server{}, edges: map[string]*edge.Edge{}}
 	var err error
 	if p.allow, err = cfg.allowed(); err != nil {
@@ -69,74 +81,44 @@ func newProcess(cfg config) (*process, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, err
 	}
-	p.secrets, err = identity.LoadOrGenerateSecrets(cfg.serviceSecret(),
-		access.Name, keys.Name, prompts.Name, ingest.Name, analysis.Name, notify.Name, console.Name)
+	p.observed, err = telemetry.New(ctx, telemetry.Config{Endpoint: cfg.OTLP, Version: version(), Logger: p.logger})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--otlp: %w", err)
 	}
-	p.verifier = identity.NewVerifier(p.secrets)
-	p.group = lifecycle.New(p.logger, p.wiring()...)
 	return p, nil
 }
+
+// apart tells whether the other services are in other processes.
+func (p *process) apart() bool { return p.away != nil }
 
 func (p *process) signer(name string) (*identity.Signer, error) {
 	return identity.NewSigner(p.secrets, name)
 }
 
 // unit is a service with the gRPC server it answers on.
-func (p *process) unit(name string, build func() (service, error)) lifecycle.Unit {
+func (p *process) unit(r role) lifecycle.Unit {
 	var s service
 	return lifecycle.Unit{
-		Name: name,
+		Name: r.name,
 		Start: func(ctx context.Context) (err error) {
-			if s, err = build(); err != nil {
+			if s, err = r.build(p); err != nil {
 				return err
 			}
 			from := identity.Receiver{Verifier: p.verifier, Peer: serve.PeerService}
 			server := serve.New(serve.Config{
-				Logger: p.logger.With("service", name),
+				Logger: p.logger.With("service", r.name),
 				Unary:  []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
 			})
 			s.Register(server.GRPC())
-			p.servers[name], p.running = server, append(p.running, s)
+			p.servers[r.name], p.running = server, append(p.running, s)
 			return s.Start(ctx)
 		},
 		Stop: func(ctx context.Context) error {
 			// The service first: what it still does may need others, and they are still there. Then its server.
-			return errors.Join(s.Stop(ctx), p.servers[name].Stop(ctx))
+			return errors.Join(s.Stop(ctx), p.servers[r.name].Stop(ctx))
 		},
 		Ready: func(ctx context.Context) error { return s.Ready(ctx) },
 	}
-}
-
-// dial opens a connection from one service to another.
-func (p *process) dial(from, to string) (*grpc.ClientConn, error) {
-	server := p.servers[to]
-	if server == nil {
-		return nil, fmt.Errorf("%s needs %s, which has not started", from, to)
-	}
-	signer, err := p.signer(from)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := server.Dial(from,
-		grpc.WithChainUnaryInterceptor(signer.Unary()), grpc.WithChainStreamInterceptor(signer.Stream()))
-	if err == nil {
-		p.conns = append(p.conns, conn)
-	}
-	return conn, err
-}
-
-func (p *process) dialAll(from string, to ...string) (map[string]*grpc.ClientConn, error) {
-	out := map[string]*grpc.ClientConn{}
-	for _, name := range to {
-		conn, err := p.dial(from, name)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = conn
-	}
-	return out, nil
 }
 
 // edge is the HTTP edge of a service; it asks access who is calling in that service's name.
@@ -148,16 +130,20 @@ func (p *process) edge(name string) *edge.Edge {
 	if err != nil {
 		p.logger.Error("an edge cannot ask access", "service", name, "error", err)
 	}
-	p.edges[name] = edge.New(accessv1.NewAccessServiceClient(conn), p.verifier, p.texts, p.logger.With("service", name))
+	p.edges[name] = edge.New(accessClient(conn), p.verifier, p.texts, p.logger.With("service", name))
 	return p.edges[name]
 }
 
 func (p *process) start(ctx context.Context) error { return p.group.Start(ctx) }
 
+// stop ends everything; the spans of the end itself are the last to be delivered.
 func (p *process) stop(ctx context.Context) error {
 	err := p.group.Stop(ctx)
 	for _, c := range p.conns {
 		err = errors.Join(err, c.Close())
+	}
+	if lost := p.observed.Shutdown(ctx); lost != nil {
+		p.logger.WarnContext(ctx, "the last traces were not delivered", "error", lost)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/lifecycle"
+	"github.com/kikigaki/kikigaki/services/access"
 )
 
 // stopTime is how long a process may take to stop: requests that are at a provider get the most of it.
@@ -17,7 +18,7 @@ type allCommand struct{ config }
 
 // Run runs everything until the process is told to stop.
 func (c *allCommand) Run(ctx context.Context) error {
-	p, err := newProcess(c.config)
+	p, err := newProcess(ctx, c.config)
 	if err != nil {
 		return err
 	}
@@ -74,15 +75,15 @@ type addTenantCommand struct {
 // Run adds a tenant to the log of this machine, or to an external one. Nothing listens meanwhile, and the first account
 // of the installation is left to the first real start, which can tell its password.
 func (c *addTenantCommand) Run(ctx context.Context) error {
-	login, password, err := config{BootstrapAdmin: c.Admin}.admin()
+	login, password, err := config{adminFlags: adminFlags{BootstrapAdmin: c.Admin}}.admin()
 	if err != nil {
 		return fmt.Errorf("--admin: want login:password")
 	}
-	p, err := newProcess(c.config)
+	p, err := newProcess(ctx, c.config)
 	if err != nil {
 		return err
 	}
-	p.group = lifecycle.New(p.logger, p.services()...)
+	p.group = lifecycle.New(p.logger, p.withLog(access.Name)...)
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	return p.run(ctx, func(ctx context.Context) error {

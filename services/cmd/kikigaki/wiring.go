@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -29,28 +30,84 @@ type service interface {
 	Ready(ctx context.Context) error
 }
 
-// wiring is what runs, in the order in which each needs those before it.
-func (p *process) wiring() []lifecycle.Unit {
-	return append(p.services(), []lifecycle.Unit{
-		{Name: console.Name, Start: p.startConsole},
-		{Name: "first account", Start: p.bootstrap},
-		{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC},
-		{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP},
-	}...)
+// role is a line of the table of what runs: a service, how it is made, whom it may call, and which paths of HTTP it
+// serves. The table is the same whether services share a process or have one each.
+type role struct {
+	name  string
+	build func(*process) (service, error)
+	asks  []string
+	paths []string
 }
 
-// services is what runs behind the edges.
-func (p *process) services() []lifecycle.Unit {
-	return []lifecycle.Unit{
+// roles is the table, in the order in which each needs those before it. Everybody asks access who is calling.
+func roles() []role {
+	who := access.Name
+	return []role{
+		{access.Name, (*process).access, nil, nil},
+		{keys.Name, (*process).keys, []string{who}, nil},
+		{prompts.Name, (*process).prompts, []string{who}, nil},
+		{ingest.Name, (*process).ingest, []string{who}, ingest.Paths()},
+		{analysis.Name, (*process).analysis, []string{who, keys.Name, prompts.Name, ingest.Name}, nil},
+		{notify.Name, (*process).notify, []string{who}, notify.Paths()},
+		{console.Name, (*process).console, []string{who, keys.Name, prompts.Name, analysis.Name}, console.Paths()},
+	}
+}
+
+// roleNames are the services of the table.
+func roleNames() (names []string) {
+	for _, r := range roles() {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// callersOf are the services whose word counts with a service: its own, access's, which speaks for people, and those
+// that call it.
+func callersOf(name string) []string {
+	callers := []string{name}
+	for _, r := range roles() {
+		if r.name != name && (r.name == access.Name || slices.Contains(r.asks, name)) {
+			callers = append(callers, r.name)
+		}
+	}
+	return callers
+}
+
+// together is everything in one process.
+func (p *process) together() []lifecycle.Unit {
+	units := p.withLog(roleNames()...)
+	return append(units,
+		lifecycle.Unit{Name: "first account", Start: p.bootstrap},
+		lifecycle.Unit{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC},
+		lifecycle.Unit{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP},
+	)
+}
+
+// alone is one service in a process of its own. Health is told first and last: who watches sees it start and stop.
+func (p *process) alone(name string) []lifecycle.Unit {
+	units := append([]lifecycle.Unit{{Name: "ops", Start: p.startOps, Stop: p.stopOps}}, p.withLog(name)...)
+	if name == access.Name {
+		units = append(units, lifecycle.Unit{Name: "first account", Start: p.bootstrap})
+	}
+	units = append(units, lifecycle.Unit{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC})
+	if p.cfg.HTTP != "" {
+		units = append(units, lifecycle.Unit{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP})
+	}
+	return units
+}
+
+// withLog is some services and the log that they live on.
+func (p *process) withLog(names ...string) []lifecycle.Unit {
+	units := []lifecycle.Unit{
 		{Name: "broker", Start: p.startBroker, Stop: p.stopBroker, Ready: p.brokerReady},
 		{Name: "log", Start: p.openLog},
-		p.unit(access.Name, p.access),
-		p.unit(keys.Name, p.keys),
-		p.unit(prompts.Name, p.prompts),
-		p.unit(ingest.Name, p.ingest),
-		p.unit(analysis.Name, p.analysis),
-		p.unit(notify.Name, p.notify),
 	}
+	for _, r := range roles() {
+		if slices.Contains(names, r.name) {
+			units = append(units, p.unit(r))
+		}
+	}
+	return units
 }
 
 func (p *process) access() (service, error) {
@@ -61,7 +118,8 @@ func (p *process) access() (service, error) {
 
 func (p *process) keys() (service, error) {
 	return keys.New(keys.Config{
-		Views: p.cfg.views(), MasterKeyFile: p.cfg.masterKey(), DefaultBaseURL: p.cfg.ProviderBaseURL, Allow: p.allow,
+		Views: p.cfg.views(), MasterKeyFile: p.cfg.masterKey(), MasterKeyGiven: p.apart(),
+		DefaultBaseURL: p.cfg.ProviderBaseURL, Allow: p.allow,
 	}, keys.Deps{Log: p.log, Logger: p.logger})
 }
 
@@ -98,10 +156,10 @@ func (p *process) notify() (service, error) {
 	return s, nil
 }
 
-func (p *process) startConsole(context.Context) error {
+func (p *process) console() (service, error) {
 	to, err := p.dialAll(console.Name, access.Name, keys.Name, prompts.Name, analysis.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s := console.New(console.Deps{
 		Access:   accessv1.NewAccessServiceClient(to[access.Name]),
@@ -111,5 +169,5 @@ func (p *process) startConsole(context.Context) error {
 		Edge:     p.edge(console.Name), Texts: p.texts, Logger: p.logger,
 	})
 	p.mounts = append(p.mounts, s.Mount)
-	return nil
+	return s, nil
 }
