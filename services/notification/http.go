@@ -18,12 +18,14 @@ const maxSeenBody = 4 << 10
 // Paths are the patterns of [http.ServeMux] that [Service.Mount] serves: what a gateway in front of replicas that run
 // apart has to send here. The event stream must not be buffered on its way.
 func Paths() []string {
-	return []string{listPath, streamPath, seenPath, acknowledgePath}
+	return []string{listPath, StreamPath, seenPath, acknowledgePath}
 }
+
+// StreamPath is the pattern of the event stream, which lasts for hours.
+const StreamPath = "GET /api/v1/notifications/stream"
 
 const (
 	listPath        = "GET /api/v1/notifications"
-	streamPath      = "GET /api/v1/notifications/stream"
 	seenPath        = "POST /api/v1/notifications/seen"
 	acknowledgePath = "POST /api/v1/notifications/{id}/acknowledge"
 )
@@ -32,7 +34,7 @@ const (
 // for its requests to end has to call [Service.Drain] when it begins to stop.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
 	mux.Handle(listPath, e.Authenticated(s.serveList))
-	mux.Handle(streamPath, e.Authenticated(s.serveStream(e)))
+	mux.Handle(StreamPath, e.Authenticated(s.serveStream(e)))
 	mux.Handle(seenPath, e.Authenticated(s.serveSeen))
 	mux.Handle(acknowledgePath, e.Authenticated(s.serveAcknowledge))
 }

@@ -85,7 +85,7 @@ func (m *meters) begin(message stream.Message, o *outcome) telling {
 	t := telling{ctx: telemetry.Extract(context.Background(), message.Trace), at: message.Time, outcome: o}
 	if trace.SpanContextFromContext(t.ctx).IsValid() {
 		t.ctx, t.span = m.tracer.Start(t.ctx, "notify", trace.WithSpanKind(trace.SpanKindConsumer), //nolint:spancheck // end
-			trace.WithAttributes(typeKey.String(o.note.GetType())))
+			trace.WithAttributes(attribute.String("kikigaki.notification.type", o.note.GetType())))
 	}
 	return t
 }

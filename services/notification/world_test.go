@@ -42,6 +42,7 @@ type world struct {
 	verifier *identity.Verifier
 	access   accessv1.AccessServiceClient
 	gate     *gate
+	ctx      context.Context // of what is told
 }
 
 func newWorld(t *testing.T) *world {
@@ -59,7 +60,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	secrets := identity.GenerateSecrets(identity.Access, Name)
-	w := &world{t: t, log: log, verifier: identity.NewVerifier(secrets), gate: &gate{}}
+	w := &world{t: t, ctx: t.Context(), log: log, verifier: identity.NewVerifier(secrets), gate: &gate{}}
 	if w.gate.signer, err = identity.NewSigner(secrets, identity.Access); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func (w *world) tell(at string, e *eventv1.CallEvent) uint64 {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	sequence, err := w.log.Append(w.t.Context(), guard, last.Sequence,
+	sequence, err := w.log.Append(w.ctx, guard, last.Sequence,
 		stream.Event{ID: ids.New("event"), Subject: at, Data: data})
 	if err != nil {
 		w.t.Fatal(err)

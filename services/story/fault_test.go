@@ -11,7 +11,9 @@ import (
 
 // What goes wrong at the provider ends an analysis once, with the words of the product, and is asked again only where it
 // surely was not processed.
-func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) { everyWay(t, everyFaultOfTheProviderHasItsWords) }
+func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) {
+	everyWay(t, everyFaultOfTheProviderHasItsWords)
+}
 
 func everyFaultOfTheProviderHasItsWords(t *testing.T, way way) {
 	t.Helper()
@@ -69,7 +71,9 @@ func everyFaultOfTheProviderHasItsWords(t *testing.T, way way) {
 }
 
 // An analysis that waits at the provider is cancelled by a person, and its call is free again.
-func TestAnAnalysisIsCancelledWhileItRuns(t *testing.T) { everyWay(t, anAnalysisIsCancelledWhileItRuns) }
+func TestAnAnalysisIsCancelledWhileItRuns(t *testing.T) {
+	everyWay(t, anAnalysisIsCancelledWhileItRuns)
+}
 
 func anAnalysisIsCancelledWhileItRuns(t *testing.T, way way) {
 	t.Helper()

@@ -58,7 +58,9 @@ func sets(t *testing.T) map[string][]dialogue {
 }
 
 // A newcomer imports every dialogue there is, and analyses one call of each set with the program's own commands.
-func TestEveryDialogueComesInAndIsAnalysed(t *testing.T) { everyWay(t, everyDialogueComesInAndIsAnalysed) }
+func TestEveryDialogueComesInAndIsAnalysed(t *testing.T) {
+	everyWay(t, everyDialogueComesInAndIsAnalysed)
+}
 
 func everyDialogueComesInAndIsAnalysed(t *testing.T, way way) {
 	t.Helper()
@@ -168,7 +170,9 @@ func sweep(t *testing.T, w *world) {
 }
 
 // With every view deleted while stopped, no answer changes.
-func TestNoAnswerChangesWhenEveryViewIsDeleted(t *testing.T) { everyWay(t, noAnswerChangesWhenEveryViewIsDeleted) }
+func TestNoAnswerChangesWhenEveryViewIsDeleted(t *testing.T) {
+	everyWay(t, noAnswerChangesWhenEveryViewIsDeleted)
+}
 
 func noAnswerChangesWhenEveryViewIsDeleted(t *testing.T, way way) {
 	t.Helper()

@@ -20,6 +20,7 @@ type person struct {
 	token string
 	id    string
 	seen  *positions
+	trace string // traceparent of what is asked next
 }
 
 // positions are how far a person knows that the system has come, as its answers said: what is read next, from whatever
@@ -118,6 +119,9 @@ func (p *person) try(method, path string, body any) (answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
+	if p.trace != "" {
+		req.Header.Set("Traceparent", p.trace)
+	}
 	if p.seen != nil && p.seen.get(path) != "" {
 		req.Header.Set("Kikigaki-Position", p.seen.get(path))
 	}

@@ -19,6 +19,7 @@ type replica struct {
 	name   string
 	args   []string
 	prefix []string
+	env    []string
 	health string // address of /readyz
 	said   *journal
 
@@ -45,7 +46,7 @@ func (r *replica) trySpawn() error {
 	argv = append(argv, r.args...)
 	run := exec.Command(argv[0], argv[1:]...)
 	run.Stdout, run.Stderr = r.said, r.said
-	run.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	run.Env = append(append(os.Environ(), "GORACE=halt_on_error=1"), r.env...)
 	if err := run.Start(); err != nil {
 		return err
 	}

@@ -127,7 +127,9 @@ func (s *screen) heard() (n int, twice []string) {
 }
 
 // Twenty screens of two accounts and three of another tenant, across forced reconnects and a restart.
-func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) { everyWay(t, everyScreenHearsEveryOutcomeOnce) }
+func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) {
+	everyWay(t, everyScreenHearsEveryOutcomeOnce)
+}
 
 func everyScreenHearsEveryOutcomeOnce(t *testing.T, way way) {
 	t.Helper()

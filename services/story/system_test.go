@@ -34,7 +34,8 @@ type world struct {
 	prefix   []string // what programs are started with, e.g. to run them in another namespace
 	said     *journal
 	replicas []*replica
-	servers  *servers // of the log; nil when it is embedded
+	servers  *servers            // of the log; nil when it is embedded
+	at       map[string][]string // gRPC addresses of services apart
 }
 
 // newWorld makes an installation in one process that has not started.

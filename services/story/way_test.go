@@ -71,24 +71,24 @@ func (w *world) takeApart() {
 		w.t.Fatalf("%v %s", err, out)
 	}
 	names := []string{access.Name, keys.Name, prompts.Name, ingest.Name, analysis.Name, notify.Name, console.Name}
-	at := map[string][]string{} // gRPC addresses
+	w.at = map[string][]string{}
 	for _, name := range names {
 		for range perService {
-			at[name] = append(at[name], freeAddress(w.t))
+			w.at[name] = append(w.at[name], freeAddress(w.t))
 		}
 	}
 	g := newGateway(w.t, w.address)
 	for _, name := range names {
 		for n := range perService {
-			w.replicas = append(w.replicas, w.one(name, n, at, secrets, g))
+			w.replicas = append(w.replicas, w.one(name, n, secrets, g))
 		}
 	}
 }
 
 // one is the n-th process of a service.
-func (w *world) one(name string, n int, at map[string][]string, secrets string, g *gateway) *replica {
+func (w *world) one(name string, n int, secrets string, g *gateway) *replica {
 	var peers []string
-	for peer, addresses := range at {
+	for peer, addresses := range w.at {
 		for _, a := range addresses {
 			peers = append(peers, peer+"="+a)
 		}
@@ -97,7 +97,7 @@ func (w *world) one(name string, n int, at map[string][]string, secrets string, 
 	ops := freeAddress(w.t)
 	args := []string{
 		name, "--data", filepath.Join(w.data, fmt.Sprintf("%s-%d", name, n)), "--nats", w.servers.url(),
-		"--grpc", at[name][n], "--ops", ops, "--peers", strings.Join(peers, ","),
+		"--grpc", w.at[name][n], "--ops", ops, "--peers", strings.Join(peers, ","),
 		"--service-secret-file", filepath.Join(secrets, name+".secret"),
 	}
 	switch name {

@@ -20,6 +20,7 @@ func (p *process) dial(from, to string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	opts := []grpc.DialOption{
+		serve.Tracing(p.observed.For(from)),
 		grpc.WithChainUnaryInterceptor(signer.Unary()), grpc.WithChainStreamInterceptor(signer.Stream()),
 	}
 	var conn *grpc.ClientConn

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -14,6 +15,7 @@ import (
 	"github.com/kikigaki/kikigaki/services/console"
 	"github.com/kikigaki/kikigaki/services/internal/broker"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
+	notify "github.com/kikigaki/kikigaki/services/notification"
 )
 
 // bootstrapTenant is the tenant that an installation begins with.
@@ -64,20 +66,28 @@ func (p *process) startGRPC(ctx context.Context) error {
 	if p.cfg.GRPC == "" {
 		return nil
 	}
-	edge, age := console.Name, time.Duration(0)
+	var age time.Duration
 	if p.apart() {
-		edge, age = p.name, connectionAge
+		age = connectionAge
 	}
-	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(edge).Resolve}
+	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(p.front()).Resolve}
 	p.outside = serve.New(serve.Config{
-		Logger: p.logger, MaxConnectionAge: age,
-		Unary:  []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
+		Logger: p.logger, MaxConnectionAge: age, Telemetry: p.observed.For(p.front()),
+		Unary: []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
 	})
 	for _, s := range p.running {
 		s.Register(p.outside.GRPC())
 	}
 	_, err := p.outside.Listen(ctx, p.cfg.GRPC)
 	return err
+}
+
+// front is the service that those outside have before them.
+func (p *process) front() string {
+	if p.apart() {
+		return p.name
+	}
+	return console.Name
 }
 
 func (p *process) stopGRPC(ctx context.Context) error {
@@ -95,7 +105,8 @@ func (p *process) startHTTP(ctx context.Context) (err error) {
 	for _, mount := range p.mounts {
 		mount(mux)
 	}
-	p.web = serve.NewHTTP(mux, p.logger)
+	_, stream, _ := strings.Cut(notify.StreamPath, " ")
+	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), stream))
 	if p.drain != nil {
 		p.web.OnShutdown(p.drain)
 	}

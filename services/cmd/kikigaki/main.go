@@ -20,17 +20,17 @@ type commands struct {
 	Demo      demoCommand      `cmd:"" help:"Run everything with sample calls and a simulated provider."`
 	Simulator simulatorCommand `cmd:"" help:"Run the simulated provider alone."`
 
-	Access    accessCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"access"            help:"Accounts, tokens and logins."`
-	Keys      keysCommand     `cmd:"" group:"One service alone, over an external NATS system:" name:"key-registry"      help:"Provider keys."`
-	Prompts   promptsCommand  `cmd:"" group:"One service alone, over an external NATS system:" name:"prompt-registry"   help:"Prompts and their order."`
-	Ingest    ingestCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"transcript-ingest" help:"Calls and what was said in them."`
-	Analysis  analysisCommand `cmd:"" group:"One service alone, over an external NATS system:" name:"analysis-worker"   help:"Analyses, and the pace at which providers are asked."`
-	Notify    notifyCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"notification"      help:"Tells every screen."`
-	Console   consoleCommand  `cmd:"" group:"One service alone, over an external NATS system:" name:"console"           help:"The API's edge and the screens."`
-	Secrets   secretsCommand  `cmd:"" group:"One service alone, over an external NATS system:" help:"Make the secrets by which services apart know each other."`
-	Paths     pathsCommand    `cmd:"" group:"One service alone, over an external NATS system:" help:"List which service serves what over HTTP, for the gateway in front."`
+	Access   accessCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"access"            help:"Accounts, tokens and logins."`
+	Keys     keysCommand     `cmd:"" group:"One service alone, over an external NATS system:" name:"key-registry"      help:"Provider keys."`
+	Prompts  promptsCommand  `cmd:"" group:"One service alone, over an external NATS system:" name:"prompt-registry"   help:"Prompts and their order."`
+	Ingest   ingestCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"transcript-ingest" help:"Calls and what was said in them."`
+	Analysis analysisCommand `cmd:"" group:"One service alone, over an external NATS system:" name:"analysis-worker"   help:"Analyses, and the pace at which providers are asked."`
+	Notify   notifyCommand   `cmd:"" group:"One service alone, over an external NATS system:" name:"notification"      help:"Tells every screen."`
+	Console  consoleCommand  `cmd:"" group:"One service alone, over an external NATS system:" name:"console"           help:"The API's edge and the screens."`
+	Secrets  secretsCommand  `cmd:"" group:"One service alone, over an external NATS system:" help:"Make the secrets by which services apart know each other."`
+	Paths    pathsCommand    `cmd:"" group:"One service alone, over an external NATS system:" help:"List which service serves what over HTTP, for the gateway in front."`
 
-	Calls     struct {
+	Calls struct {
 		Import importCommand `cmd:"" help:"Import dialogues from files (JSON Lines)."`
 	} `cmd:"" help:"Bring calls in."`
 	Analyze analyzeCommand `cmd:"" help:"Analyse a call with a prompt."`

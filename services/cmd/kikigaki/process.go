@@ -106,8 +106,8 @@ func (p *process) unit(r role) lifecycle.Unit {
 			}
 			from := identity.Receiver{Verifier: p.verifier, Peer: serve.PeerService}
 			server := serve.New(serve.Config{
-				Logger: p.logger.With("service", r.name),
-				Unary:  []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
+				Logger: p.logger.With("service", r.name), Telemetry: p.observed.For(r.name),
+				Unary: []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
 			})
 			s.Register(server.GRPC())
 			p.servers[r.name], p.running = server, append(p.running, s)

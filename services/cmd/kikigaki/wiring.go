@@ -112,7 +112,9 @@ func (p *process) withLog(names ...string) []lifecycle.Unit {
 
 func (p *process) access() (service, error) {
 	signer, err := p.signer(access.Name)
-	p.accounts = access.New(access.Config{Views: p.cfg.views()}, access.Deps{Log: p.log, Signer: signer, Logger: p.logger})
+	p.accounts = access.New(access.Config{Views: p.cfg.views()}, access.Deps{
+		Log: p.log, Signer: signer, Logger: p.logger, Telemetry: p.observed.For(access.Name),
+	})
 	return p.accounts, err
 }
 
@@ -120,12 +122,12 @@ func (p *process) keys() (service, error) {
 	return keys.New(keys.Config{
 		Views: p.cfg.views(), MasterKeyFile: p.cfg.masterKey(), MasterKeyGiven: p.apart(),
 		DefaultBaseURL: p.cfg.ProviderBaseURL, Allow: p.allow,
-	}, keys.Deps{Log: p.log, Logger: p.logger})
+	}, keys.Deps{Log: p.log, Logger: p.logger, Telemetry: p.observed.For(keys.Name)})
 }
 
 func (p *process) prompts() (service, error) {
 	return prompts.New(prompts.Config{Views: p.cfg.views()}, prompts.Deps{
-		Log: p.log, Catalogue: p.texts, Logger: p.logger,
+		Log: p.log, Catalogue: p.texts, Logger: p.logger, Telemetry: p.observed.For(prompts.Name),
 	}), nil
 }
 
@@ -133,6 +135,7 @@ func (p *process) ingest() (service, error) {
 	accounts, err := p.dial(ingest.Name, access.Name)
 	s := ingest.New(ingest.Config{Views: p.cfg.views()}, ingest.Deps{
 		Log: p.log, Access: accessv1.NewAccessServiceClient(accounts), Logger: p.logger,
+		Telemetry: p.observed.For(ingest.Name),
 	})
 	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, p.edge(ingest.Name)) })
 	return s, err
@@ -141,7 +144,7 @@ func (p *process) ingest() (service, error) {
 func (p *process) analysis() (service, error) {
 	to, err := p.dialAll(analysis.Name, keys.Name, prompts.Name, ingest.Name)
 	return analysis.New(analysis.Config{Views: p.cfg.views(), Allow: p.allow}, analysis.Deps{
-		Log: p.log, Logger: p.logger,
+		Log: p.log, Logger: p.logger, Telemetry: p.observed.For(analysis.Name),
 		Keys:        keyv1.NewKeyServiceClient(to[keys.Name]),
 		Prompts:     promptv1.NewPromptServiceClient(to[prompts.Name]),
 		Transcripts: transcriptv1.NewTranscriptServiceClient(to[ingest.Name]),
@@ -150,7 +153,9 @@ func (p *process) analysis() (service, error) {
 
 func (p *process) notify() (service, error) {
 	e := p.edge(notify.Name)
-	s := notify.New(notify.Config{Views: p.cfg.views()}, notify.Deps{Log: p.log, Logger: p.logger, Resolve: e.Resolve})
+	s := notify.New(notify.Config{Views: p.cfg.views()}, notify.Deps{
+		Log: p.log, Logger: p.logger, Resolve: e.Resolve, Telemetry: p.observed.For(notify.Name),
+	})
 	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, e) })
 	p.drain = s.Drain
 	return s, nil
