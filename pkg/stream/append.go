@@ -35,7 +35,7 @@ var ErrUnknown = errors.New("stream: outcome unknown")
 
 // Append writes an event if the guard's last sequence is still expected (0: nothing was ever written under it). It
 // returns the event's sequence once the server has it on disk; [Conflict] when it was refused; [ErrUnknown] when no
-// answer came; another fault when it surely was not stored (e.g. the stream is full: Unavailable). The event carries the
+// answer came within 5 s; another fault when it surely was not stored (e.g. the stream is full: Unavailable). The event carries the
 // trace that the context belongs to ([Message.Trace]).
 func (l *Log) Append(ctx context.Context, g Guard, expected uint64, e Event) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -76,7 +76,8 @@ func verdict(g Guard, err error) error {
 }
 
 // Purge removes the messages of one subject whose sequence is below the given one. It is invisible to followers:
-// write down why first. Bytes may stay on disk until the server compacts.
+// write down why first. Bytes may stay on disk until the server compacts. The error is [ErrNoStream], or Unavailable when
+// the server has not said within a minute that it is done: purge again, it does no harm.
 func (l *Log) Purge(ctx context.Context, stream, subject string, below uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

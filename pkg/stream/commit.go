@@ -23,7 +23,10 @@ type Decision func(ctx context.Context, last uint64) (*Event, error)
 
 // Stored is what a decision returns when it knows by other means that this commit's event is on the log. It matters
 // where only the newest message of a subject is kept: somebody's later event may have taken the place of ours.
-type Stored struct{ Sequence uint64 }
+type Stored struct {
+	// Sequence that the event has on the log.
+	Sequence uint64
+}
 
 // Error says so.
 func (s *Stored) Error() string { return fmt.Sprintf("stream: stored at %d", s.Sequence) }

@@ -25,24 +25,32 @@ type Declaration struct {
 	Description string
 	// Subjects that it stores.
 	Subjects []string
-	// PerSubject is how many messages of a subject are kept; 0 keeps all.
+	// PerSubject is how many messages of a subject are kept, the newest; 0 keeps all.
 	PerSubject int64
 	// MaxAge of a message; 0 keeps them for ever.
 	MaxAge time.Duration
 	// MaxBytes of the stream, at least 1; a full stream refuses new messages instead of dropping old ones.
 	MaxBytes int64
-	// Memory keeps it in memory: it is gone with the server.
+	// Memory keeps it in memory: it is gone with the server, and made anew, empty, by whoever misses it first.
 	Memory bool
-	// TTL lets a message say how long it lives.
+	// TTL lets a message say how long it lives ([Event].TTL).
 	TTL bool
 }
 
 // Declare creates the stream if it is missing and changes only what differs: an update without a difference has lost
 // messages in clusters. The incarnation of an existing stream is carried over, since an update replaces the metadata
-// as a whole; a new stream gets a new one. Created tells whether the stream is new.
+// as a whole; a new stream gets a new one. Created tells whether the stream is new. What cannot be changed stays as it
+// is: where a stream lies, in memory or not, and a limit per subject is never taken away again.
+//
+// The error is Unavailable while the servers cannot answer or are too few, after 20 s at most: ask again. [ErrNoRoom] may
+// also come when several processes declare the same stream at once, which is allowed: ask again, too. Any other error is
+// a declaration that the server refuses.
 func (l *Log) Declare(ctx context.Context, d Declaration) (info Info, created bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*requestTimeout)
 	defer cancel()
+	if d.Memory {
+		l.memory.Store(d.Name, d)
+	}
 	s, err := l.js.Stream(ctx, d.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return l.create(ctx, d)

@@ -20,7 +20,7 @@
 //     event id before it decides again, and says [ErrUnknown] rather than guess. The same id may be committed again.
 //   - [Log.Last], [Log.After] and [Log.At] ask the stream's leader, so that a decision never rests on a replica's old
 //     copy.
-//   - [Log.Tail] delivers every message in order, without gap and once, over lost connections and new leaders.
+//   - [Log.Tail] delivers every message in order, without gap, and once, over lost connections and new leaders.
 //   - A full stream refuses what is new. Nothing that was acknowledged makes room for it, but where a limit per subject,
 //     an age or a TTL was declared.
 //
@@ -28,8 +28,9 @@
 //
 // Of this process: nothing, it keeps nothing. Who died before the answer came commits the same event id again. Of the
 // server's machine: nothing that was acknowledged, if the server syncs before it answers (sync_interval: always); with
-// its default, up to two minutes. A stream declared with Memory is gone with its server. A stream that was made anew has
-// another [Info].Incarnation, and positions in the old one say nothing about it.
+// its default, up to two minutes. A stream declared with Memory is gone with its server, and the next question about
+// it makes it anew, empty. A stream that was made anew has another [Info].Incarnation, and positions in the old one say
+// nothing about it.
 //
 // # Limits
 //

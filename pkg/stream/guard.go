@@ -7,7 +7,8 @@ type Guard struct {
 	stream, filter string
 }
 
-// NewGuard makes a guard of a stream and a subject filter in it.
+// NewGuard makes a guard of a stream's name and a subject filter in it, with the wildcards of NATS: orders.o-1.> or, for
+// one subject, that itself. Make each guard in one place, so that all who write under it have it letter by letter.
 func NewGuard(stream, filter string) Guard { return Guard{stream: stream, filter: filter} }
 
 // Stream is the name of the stream that the guard is in.

@@ -36,11 +36,12 @@ type Log struct {
 	replicas int
 	log      *slog.Logger
 	handles  *sync.Map // stream name -> jetstream.Stream
+	memory   *sync.Map // stream name -> Declaration, of streams in memory
 	turns    turns
 	seen     observer
 }
 
-// Open makes a Log of a connection, which stays the caller's to close.
+// Open makes a Log of a connection, which stays the caller's to close. It asks the server nothing.
 func Open(nc *nats.Conn, cfg Config) (*Log, error) {
 	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout))
 	if err != nil {
@@ -51,6 +52,7 @@ func Open(nc *nats.Conn, cfg Config) (*Log, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{nc: nc, js: js, replicas: max(1, cfg.Replicas), log: log, handles: &sync.Map{}, turns: newTurns()}
+	l.memory = &sync.Map{}
 	return l.For(cfg.Telemetry), nil
 }
 
@@ -84,7 +86,7 @@ type Info struct {
 	Behind []string
 }
 
-// Info asks the server about a stream. [ErrNoStream] when there is none.
+// Info asks the server about a stream. [ErrNoStream] when there is none; Unavailable when it does not answer within 5 s.
 func (l *Log) Info(ctx context.Context, name string) (Info, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

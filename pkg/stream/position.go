@@ -12,8 +12,10 @@ import (
 
 // Mark is a place in one incarnation of one stream.
 type Mark struct {
+	// Stream by its name, and which incarnation of it ([Info]): in another one the sequence means nothing.
 	Stream, Incarnation string
-	Sequence            uint64
+	// Sequence of the last message that is included; 0 before the first.
+	Sequence uint64
 }
 
 // Position is a place on the log: a mark in each of one or more streams, because two streams have no common order.
@@ -36,7 +38,8 @@ func (p Position) Encode() string {
 // maxPositionToken bounds the tokens we read, in bytes; ours are far shorter.
 const maxPositionToken = 2048
 
-// ParsePosition reads a token; the fault is Invalid for what Encode never makes.
+// ParsePosition reads a token; the empty one is the empty position. The fault is Invalid for what Encode never makes, and
+// for tokens beyond 2,048 bytes: they come from outside.
 func ParsePosition(token string) (Position, error) {
 	if token == "" {
 		return nil, nil

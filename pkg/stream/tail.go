@@ -18,7 +18,8 @@ const (
 
 // Tail delivers every message of a stream behind a sequence, in order, without gap and without end, until the context
 // is done; its error is then the context's. A lost connection, a new leader or a vanished consumer only delays it: it
-// goes on behind what was delivered last. deliver may block.
+// goes on behind what was delivered last, and a stream that is not there is waited for. deliver is called by one goroutine
+// and may block.
 func (l *Log) Tail(ctx context.Context, stream string, after uint64, deliver func(Message)) error {
 	for ctx.Err() == nil {
 		err := l.tailOnce(ctx, stream, &after, deliver)

@@ -48,6 +48,27 @@ type leases struct {
 	me     string
 	mine   map[string]held   // by name
 	others map[string]string // name -> holder, as of the last look
+	wait   time.Time         // until when nothing is taken up
+}
+
+// missed is how long nothing is taken up after leases of this replica were not seen any more. They are kept in memory:
+// when the server went down, everybody's are gone at once, and whoever had one sees so at its next look.
+const missed = 3 * lookEvery
+
+// look takes notice of who holds what. A lease that this replica had and that is not seen as its own is lost, however
+// young: somebody else may have it, or will. It tells whether one was.
+func (l *leases) look(now time.Time, others map[string]string) (lost bool) {
+	l.others = others
+	for _, name := range sorted(l.mine) {
+		if others[name] != l.me {
+			delete(l.mine, name)
+			lost = true
+		}
+	}
+	if lost {
+		l.wait = now.Add(missed)
+	}
+	return lost
 }
 
 // plan is what a replica has to do about leases now.
@@ -76,6 +97,9 @@ func (l leases) plan(now time.Time) plan {
 		}
 	}
 	p.renew = slices.DeleteFunc(p.renew, func(n string) bool { return slices.Contains(p.release, n) })
+	if now.Before(l.wait) {
+		return p
+	}
 	if me := workerLease + l.me; !l.has(me) {
 		p.acquire = append(p.acquire, me)
 	}

@@ -134,3 +134,30 @@ func TestTwoReplicasNeverOwnOneLaneAndHandItOverAtOnce(t *testing.T) {
 	t.Logf("handed over %s after the end of the other", time.Since(begun).Round(time.Millisecond))
 	stopTwo()
 }
+
+// When the server that keeps the leases goes down, all are gone at once. Whoever had one sees so before anybody takes
+// it up.
+func TestLeasesThatAreGoneAreNotBelievedInAnyMore(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := having(4, now)
+	seen := map[string]string{workerLease + "me": "me"}
+	for n := range 4 {
+		seen[shardName(n)] = "me"
+	}
+	if l.look(now, seen) || len(l.mine) != 5 {
+		t.Fatalf("leases that are there were lost: %v", l.mine)
+	}
+	delete(seen, shardName(1))
+	seen[shardName(2)] = "other"
+	if !l.look(now, seen) || len(l.mine) != 3 || l.has(shardName(1)) || l.has(shardName(2)) {
+		t.Fatalf("leases of nobody and of another are believed in: %v", l.mine)
+	}
+	l.look(now, map[string]string{})
+	if p := l.plan(now.Add(missed - 1)); len(p.acquire) != 0 {
+		t.Errorf("leases were taken up that others may still believe in: %v", p.acquire)
+	}
+	if p := l.plan(now.Add(missed)); len(p.acquire) != 1+shardCount {
+		t.Errorf("%d leases are taken up again", len(p.acquire))
+	}
+}

@@ -59,15 +59,16 @@ func (l *leaser) turn(ctx context.Context) {
 		others = nil
 	}
 	l.mu.Lock()
-	if others != nil {
-		l.state.others = others
-	}
+	lost := others != nil && l.state.look(time.Now(), others)
 	p := l.state.plan(time.Now())
 	l.mu.Unlock()
+	if lost {
+		l.logger.WarnContext(ctx, "leases were lost")
+	}
 	if err != nil {
 		p.acquire = nil // renewing needs no look, taking up does
 	}
-	changed := len(p.forget) > 0
+	changed := lost || len(p.forget) > 0
 	for _, name := range p.forget {
 		l.drop(name)
 	}

@@ -105,6 +105,11 @@ func (w *world) logIn(login, password string) *person {
 
 // try makes one request, which may fail to arrive.
 func (p *person) try(method, path string, body any) (answer, error) {
+	return p.tryWith(method, path, body, nil)
+}
+
+// tryWith is try with some headers more; empty ones are left out.
+func (p *person) tryWith(method, path string, body any, headers map[string]string) (answer, error) {
 	var in io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -119,6 +124,11 @@ func (p *person) try(method, path string, body any) (answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	req.Header.Set("Content-Type", "application/json")
+	for name, value := range headers {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
+	}
 	if p.trace != "" {
 		req.Header.Set("Traceparent", p.trace)
 	}

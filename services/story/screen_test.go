@@ -20,26 +20,32 @@ type screen struct {
 	told map[string]int // outcome -> times
 	last string
 	cut  context.CancelFunc
+
+	had map[string]bool                   // ids; a screen ignores one that it has had
+	on  func(id, kind, analysisID string) // told what is new; may be nil
 }
 
 // open keeps a screen open until the context is done.
 func (p *person) open(ctx context.Context, group *sync.WaitGroup) *screen {
-	s := &screen{p: p, told: map[string]int{}}
+	s := &screen{p: p, told: map[string]int{}, had: map[string]bool{}}
 	connected := make(chan struct{}, 1)
-	group.Go(func() {
-		for ctx.Err() == nil {
-			s.listen(ctx, connected)
-			select {
-			case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
-			case <-ctx.Done():
-			}
-		}
-	})
+	group.Go(func() { s.keepOpen(ctx, connected) })
 	select {
 	case <-connected:
 	case <-ctx.Done():
 	}
 	return s
+}
+
+// keepOpen listens, and comes back whenever it is cut.
+func (s *screen) keepOpen(ctx context.Context, connected chan<- struct{}) {
+	for ctx.Err() == nil {
+		s.listen(ctx, connected)
+		select {
+		case <-time.After(time.Duration(10+rand.IntN(50)) * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
 }
 
 func (s *screen) listen(ctx context.Context, connected chan<- struct{}) {
@@ -90,6 +96,10 @@ func (s *screen) listen(ctx context.Context, connected chan<- struct{}) {
 func (s *screen) tell(id, kind, data string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.on != nil && !s.had[id] {
+		s.on(id, kind, analysisIn(data))
+	}
+	s.had[id] = id != ""
 	if kind == "reset" {
 		s.told["reset"]++
 		return
@@ -112,6 +122,23 @@ func (s *screen) disconnect() {
 	if s.cut != nil {
 		s.cut()
 	}
+}
+
+// hasHeard tells whether a screen was told the outcome of every one of some analyses.
+func (s *screen) hasHeard(analyses map[string]bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := map[string]bool{}
+	for told := range s.told {
+		_, id, _ := strings.Cut(told, " ")
+		heard[id] = true
+	}
+	for id := range analyses {
+		if !heard[id] {
+			return false
+		}
+	}
+	return true
 }
 
 // heard is how many outcomes a screen was told, and what was told more than once.

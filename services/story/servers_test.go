@@ -107,6 +107,7 @@ func (n *server) start() error {
 	return nil
 }
 
+// kill ends a server as kill -9 does.
 func (n *server) kill() { n.end(syscall.SIGKILL) }
 
 func (n *server) end(how os.Signal) {

@@ -31,7 +31,6 @@ type world struct {
 	provider *simulator.Server
 	base     string
 	flags    []string // of everything in one process
-	prefix   []string // what programs are started with, e.g. to run them in another namespace
 	said     *journal
 	replicas []*replica
 	servers  *servers            // of the log; nil when it is embedded
@@ -47,8 +46,14 @@ func newWorld(t *testing.T, flags ...string) *world {
 // newWorld makes an installation that has not started.
 func (way way) newWorld(t *testing.T, flags ...string) *world {
 	t.Helper()
+	return way.newWorldIn(t, t.TempDir(), flags...)
+}
+
+// newWorldIn is newWorld in a directory.
+func (way way) newWorldIn(t *testing.T, dir string, flags ...string) *world {
+	t.Helper()
 	way.takeTurn(t)
-	w := &world{t: t, way: way, data: t.TempDir(), address: freeAddress(t), flags: flags, said: &journal{}}
+	w := &world{t: t, way: way, data: dir, address: freeAddress(t), flags: flags, said: &journal{}}
 	w.provider = simulator.New(simulator.Config{
 		Keys: []simulator.Key{{Secret: secret, Organization: "org-story"}}, Latency: 20 * time.Millisecond,
 	})
@@ -76,7 +81,7 @@ func (way way) newWorld(t *testing.T, flags ...string) *world {
 
 // everything is `kikigaki all`.
 func (w *world) everything() *replica {
-	return &replica{t: w.t, name: "all", said: w.said, health: w.address, prefix: w.prefix, args: append([]string{
+	return &replica{t: w.t, name: "all", said: w.said, health: w.address, args: append([]string{
 		"all", "--data", w.data, "--http", w.address, "--grpc", cmp.Or(w.grpc, "127.0.0.1:0"),
 		"--bootstrap-admin", "admin:" + adminPassword, "--allow-addresses", "127.0.0.0/8", "--provider-base-url", w.base,
 	}, w.flags...)}

@@ -44,5 +44,5 @@ func try(ctx context.Context) error {
 		boot := append(d.Boot(), "true")
 		err = run(ctx, boot[0], boot[1:]...)
 	}
-	return errors.Join(err, d.Close())
+	return errors.Join(err, d.Close()) //nolint:contextcheck // what was made is removed in any case
 }

@@ -37,9 +37,6 @@ func (d *Disk) Cut(ctx context.Context) error {
 }
 
 func (d *Disk) cut(ctx context.Context) error {
-	if err := shutDown(d.mount); err != nil {
-		return err
-	}
 	image := filepath.Join(d.store, fmt.Sprintf("image-%d", d.boots))
 	if err := d.snapshot(ctx, image); err != nil {
 		return err
@@ -51,7 +48,7 @@ func (d *Disk) cut(ctx context.Context) error {
 }
 
 // shutDown stops a filesystem at once. Nothing that is dirty is written, neither files nor the journal.
-func shutDown(mount string) error {
+func ShutDown(mount string) error {
 	dir, err := os.Open(mount)
 	if err != nil {
 		return err
@@ -92,7 +89,7 @@ func (d *Disk) snapshot(ctx context.Context, to string) error {
 // traffic is what a block device has completed of writes and discards, and whether nothing is in flight. Fields as in
 // the kernel's Documentation/block/stat.rst, from 0: 4 writes, 6 sectors written, 8 in flight, 11 discards.
 func traffic(device string) (done string, quiet bool, err error) {
-	data, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(device), "stat"))
+	data, err := os.ReadFile("/sys/block/" + filepath.Base(device) + "/stat")
 	if err != nil {
 		return "", false, err
 	}

@@ -43,7 +43,7 @@ func New(ctx context.Context, dir string) (*Disk, error) {
 		return nil, fmt.Errorf("disk: %w", err)
 	}
 	if err := d.make(ctx, room(dir)); err != nil {
-		return nil, errors.Join(fmt.Errorf("disk: %w", err), d.Close())
+		return nil, errors.Join(fmt.Errorf("disk: %w", err), d.Close()) //nolint:contextcheck // it may have ended: that is one reason to be here
 	}
 	return d, nil
 }
@@ -126,7 +126,7 @@ func room(dir string) string {
 	if err := unix.Statfs(shm, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
 		return dir
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < 2*size+size/4 { //nolint:unconvert // other types elsewhere
+	if free := int64(fs.Bavail) * fs.Bsize; free < 2*size+size/4 {
 		return dir
 	}
 	return shm

@@ -38,7 +38,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 
 // release gives up a loop device. The kernel frees one that is still in use as soon as it no longer is.
 func release(ctx context.Context, device string) error {
-	if _, err := os.Stat(filepath.Join("/sys/block", filepath.Base(device), "loop")); err != nil {
+	if _, err := os.Stat("/sys/block/" + filepath.Base(device) + "/loop"); err != nil {
 		return nil //nolint:nilerr // nothing is behind it: it is given up already
 	}
 	return run(ctx, "losetup", "--detach", device)

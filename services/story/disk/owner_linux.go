@@ -58,7 +58,7 @@ func abandon(ctx context.Context, store string) {
 		if err != nil {
 			continue
 		}
-		for _, device := range strings.Fields(out) {
+		for device := range strings.FieldsSeq(out) {
 			for at, from := range mounts() {
 				if from == device {
 					_ = unmount(ctx, at)
