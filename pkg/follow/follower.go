@@ -65,7 +65,9 @@ func New(cfg Config) *Follower {
 }
 
 // Start opens the view, checks it against the log, makes it anew if it does not fit, and begins to follow. It returns
-// before the view has caught up; Ready tells when it has. While the log cannot answer it waits, until the context ends.
+// before the view has caught up; Ready tells when it has. While the log cannot answer it waits, until the context ends. The
+// error is that of a file that cannot be opened, of a stream that is not there, or the context's; nothing runs then.
+// Following outlives the context.
 func (f *Follower) Start(ctx context.Context) error {
 	if err := f.open(ctx); err != nil {
 		return err
@@ -138,7 +140,7 @@ func (f *Follower) rebuild(ctx context.Context, reason string) error {
 	return err
 }
 
-// Stop ends following and closes the view. It is safe without Start and twice.
+// Stop ends following and closes the view: reads fail from then on. It is safe without Start and twice.
 func (f *Follower) Stop(context.Context) error {
 	if f.cancel == nil {
 		return nil

@@ -45,7 +45,8 @@ func (f *Follower) WaitPosition(ctx context.Context, token string) error {
 	return nil
 }
 
-// Wait waits until the view has applied everything of a stream up to a sequence, at most 2 s, then Unavailable.
+// Wait waits until the view has applied everything of a stream up to a sequence, at most 2 s, then Unavailable. A stream
+// that is not followed is an error at once.
 func (f *Follower) Wait(ctx context.Context, name string, sequence uint64) error {
 	s, ok := f.sources[name]
 	if !ok {
@@ -60,7 +61,7 @@ func (f *Follower) Wait(ctx context.Context, name string, sequence uint64) error
 }
 
 // Newest asks the leader for a guard's last sequence and waits until the view has it: what another replica has just
-// acknowledged is then seen here.
+// acknowledged is then seen here. Unavailable when the leader does not answer within 5 s, or the view not within 2 s.
 func (f *Follower) Newest(ctx context.Context, g stream.Guard) error {
 	m, ok, err := f.cfg.Log.Last(ctx, g)
 	if err != nil || !ok {
@@ -80,7 +81,8 @@ type Decide func(tx *view.Tx) (*stream.Event, error)
 
 // Commit takes a decision under a guard upon a view that has everything the leader has, appends it, and waits until
 // the view has it too, so that a read that follows sees it. It returns the position that includes it. See
-// [stream.Log.Commit] for what happens when somebody else was first or no answer comes.
+// [stream.Log.Commit] for what happens when somebody else was first or no answer comes. The guard's stream must be among
+// those followed. A view that is not there in time, after 2 s, is logged and is no error: the event is on the log.
 func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, decide Decide) (stream.Position, error) {
 	seq, err := f.cfg.Log.Commit(ctx, g, eventID, func(ctx context.Context, last uint64) (*stream.Event, error) {
 		return f.decide(ctx, g, eventID, last, decide)

@@ -17,12 +17,16 @@ const (
 	graceTime = time.Second
 )
 
-// Unit is a part of a process. Start returns when others may build upon it; Stop returns when nothing of it is left,
-// at the latest when its context is done. Ready is nil when it can do its work. All three may be absent.
+// Unit is a part of a process. All three functions may be absent.
 type Unit struct {
-	Name  string
+	// Name for logs and errors.
+	Name string
+	// Start returns when others may build upon the unit. Its context is for the start alone: what lives longer must not
+	// hang on it. After an error nothing of the unit is left, and Stop is not called.
 	Start func(context.Context) error
-	Stop  func(context.Context) error
+	// Stop returns when nothing of the unit is left, at the latest when its context is done; 1 s later it is left behind.
+	Stop func(context.Context) error
+	// Ready is nil when the unit can do its work. It is asked often and at any time after Start, by several at once.
 	Ready func(context.Context) error
 }
 

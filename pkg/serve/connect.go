@@ -23,8 +23,10 @@ const (
 	aliveEvery  = 10 * time.Second
 	aliveWithin = 5 * time.Second
 	// redialMax is the longest pause before a replica that was away is tried again; grpc's own two minutes would leave a
-	// replica idle for as long after its restart.
-	redialMax = 2 * time.Second
+	// replica idle for as long after its restart, and nobody to ask when its neighbour is restarted next.
+	redialMax = 500 * time.Millisecond
+	// dialWithin is how long a replica may take to answer a connection.
+	dialWithin = 2 * time.Second
 	// attempts is how often a call without side effects is made when replicas answer Unavailable.
 	attempts = 4
 )
@@ -54,7 +56,7 @@ func Connect(targets []string, opts ...grpc.DialOption) (*grpc.ClientConn, error
 			Backoff: backoff.Config{
 				BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: redialMax,
 			},
-			MinConnectTimeout: redialMax,
+			MinConnectTimeout: dialWithin,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: aliveEvery, Timeout: aliveWithin}),
 	)

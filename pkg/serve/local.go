@@ -14,7 +14,10 @@ import (
 const localBuffer = 256 << 10
 
 // LocalAddr is the address at the other end of an in-memory connection: the service that opened it.
-type LocalAddr struct{ Service string }
+type LocalAddr struct {
+	// Service in whose name Dial was called.
+	Service string
+}
 
 // Network is "memory".
 func (LocalAddr) Network() string { return "memory" }
@@ -33,7 +36,8 @@ func PeerService(ctx context.Context) (string, bool) {
 	return addr.Service, ok
 }
 
-// Dial opens an in-memory connection to the server in the name of a service. The caller closes it.
+// Dial opens an in-memory connection to the server in the name of a service. The caller closes it, before [Server.Stop]
+// or after. Faults that the server returns come out of it as faults.
 func (s *Server) Dial(service string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
 	l := &localListener{Listener: bufconn.Listen(localBuffer), addr: LocalAddr{Service: service}}
 	s.mu.Lock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -91,6 +92,7 @@ func (t *Telemetry) tracing(who *resource.Resource) []sdktrace.TracerProviderOpt
 	opts := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(who),
 		sdktrace.WithoutPanicRecording(), // what a panic says may hold anything
+		sdktrace.WithRawSpanLimits(limits()),
 	}
 	if t.batches == nil {
 		return append(opts, sdktrace.WithSampler(sdktrace.NeverSample())) // ids alone, which travel and are logged
@@ -98,14 +100,28 @@ func (t *Telemetry) tracing(who *resource.Resource) []sdktrace.TracerProviderOpt
 	return append(opts, sdktrace.WithSpanProcessor(t.batches))
 }
 
+// longest is how much of an attribute is kept, in characters: clients and providers choose what some of them say.
+const longest = 1024
+
+// limits are the standard ones, or those of the environment, but for attributes without end.
+func limits() sdktrace.SpanLimits {
+	l := sdktrace.NewSpanLimits()
+	if l.AttributeValueLengthLimit < 0 {
+		l.AttributeValueLengthLimit = longest
+	}
+	return l
+}
+
 func (t *Telemetry) resource(service string) *resource.Resource {
 	attrs := []attribute.KeyValue{
 		semconv.ServiceName(service), semconv.ServiceNamespace(namespace), semconv.ServiceInstanceID(t.cfg.Instance),
+		semconv.TelemetrySDKName("opentelemetry"), semconv.TelemetrySDKLanguageGo,
+		semconv.TelemetrySDKVersion(sdk.Version()),
 	}
 	if t.cfg.Version != "" {
 		attrs = append(attrs, semconv.ServiceVersion(t.cfg.Version))
 	}
-	return resource.NewWithAttributes(semconv.SchemaURL, attrs...)
+	return resource.NewSchemaless(attrs...)
 }
 
 // Shutdown delivers what is not delivered yet and closes the connection, as far as the context allows; the error is then

@@ -153,8 +153,23 @@ func TestACollectorThatIsNotThereIsLoggedAndNoError(t *testing.T) {
 		}
 		<-time.After(time.Millisecond)
 	}
+}
+
+func TestThatSpansAreLostIsLoggedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	c, err := telemetrytest.ListenAndRefuse(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Stop()
+	log := &journal{}
+	tel := begin(t, telemetry.Config{Endpoint: c.Endpoint(), Logger: logger(log)})
+	many(t, tel) // several deliveries
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if n := strings.Count(log.String(), "spans could not be delivered"); n != 1 {
-		t.Errorf("it is logged %d times within a minute", n)
+		t.Errorf("it is logged %d times: %s", n, log)
 	}
 }
 
@@ -172,6 +187,21 @@ func TestWhatAPanicSaysIsNotInItsSpan(t *testing.T) {
 		t.Fatal(err)
 	}
 	if spans := c.Spans(); len(spans) != 1 || strings.Contains(fmt.Sprint(spans), "sk-canary") {
+		t.Errorf("%+v", spans)
+	}
+}
+
+func TestNobodyCanMakeASpanLarge(t *testing.T) {
+	t.Parallel()
+	c := collector(t)
+	tel := begin(t, telemetry.Config{Endpoint: c.Endpoint()})
+	_, span := tel.For("console").TracerProvider().Tracer("test").Start(t.Context(), "ask")
+	span.SetAttributes(attribute.String("url.path", strings.Repeat("x", 60_000)))
+	span.End()
+	if err := tel.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if spans := c.Spans(); len(spans) != 1 || len(spans[0].Text) > 2000 {
 		t.Errorf("%+v", spans)
 	}
 }

@@ -16,6 +16,7 @@ const (
 
 // Mark is how far a view has read a stream.
 type Mark struct {
+	// Stream by its name.
 	Stream string `json:"-"`
 	// Incarnation and Created tell the stream that was read from another one of the same name.
 	Incarnation string    `json:"incarnation"`
@@ -26,16 +27,20 @@ type Mark struct {
 
 // Seen is what a view remembers of a message it has applied.
 type Seen struct {
+	// Sequence in its stream, and when the server stored it. The time counts: after a rollback the same event may lie at
+	// the same place once more.
 	Sequence uint64    `json:"-"`
 	Time     time.Time `json:"time"`
-	// Hash of subject and data.
-	Hash    []byte `json:"hash"`
+	// Hash of subject and data, by whoever applies messages; the view only keeps it.
+	Hash []byte `json:"hash"`
+	// Subject and event id of the message, for [Tx.Stored] and for who asks why it is missing.
 	Subject string `json:"subject"`
 	EventID string `json:"eventId,omitempty"`
 }
 
 // Apply changes the view and moves its mark in a stream, in one transaction. seen are the messages that the change
-// comes from; the oldest remembered ones beyond [Remembered] are forgotten.
+// comes from; the oldest remembered ones beyond [Remembered] are forgotten. The error is fn's, or the disk's, and nothing
+// has changed then. Changes wait for one another: fn must not call Apply. A nil fn moves the mark alone.
 func (v *View) Apply(m Mark, seen []Seen, fn func(*Tx) error) error {
 	return v.change(func(tx *Tx) error {
 		if fn != nil {

@@ -15,7 +15,8 @@ type Tx struct {
 	sums map[string]Sum // change of each bucket's sum, nil in a read
 }
 
-// Read looks at the view. The error is fn's.
+// Read looks at the view, in one state from beginning to end. The error is fn's. fn should be short: while it runs, the
+// file cannot use again what changes have freed.
 func (v *View) Read(fn func(*Tx) error) error {
 	return v.db.View(func(tx *bolt.Tx) error { return fn(&Tx{tx: tx}) })
 }
@@ -43,7 +44,7 @@ func (t *Tx) bucket(name string) *bolt.Bucket {
 // Get returns a value, nil when there is none.
 func (t *Tx) Get(bucket string, key []byte) []byte { return t.bucket(bucket).Get(key) }
 
-// Put stores a value.
+// Put stores a value under a key of 1 to 32,768 bytes. Only within [View.Apply].
 func (t *Tx) Put(bucket string, key, value []byte) error {
 	b := t.bucket(bucket)
 	sum := t.sums[bucket]
@@ -57,7 +58,7 @@ func (t *Tx) Put(bucket string, key, value []byte) error {
 	return b.Put(key, value)
 }
 
-// Delete removes a value; it is no error when there is none.
+// Delete removes a value; it is no error when there is none. Only within [View.Apply].
 func (t *Tx) Delete(bucket string, key []byte) error {
 	b := t.bucket(bucket)
 	old := b.Get(key)

@@ -39,7 +39,8 @@ type View struct {
 	path string
 }
 
-// Open opens the view at a path or makes an empty one. [ErrUseless] means that the file has to be moved away first.
+// Open opens the view at a path or makes an empty one. [ErrUseless] means that the file has to be moved away first. A
+// file that another process has open is waited for 5 s, and is then an error. The caller closes it.
 func Open(cfg Config) (*View, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("view: %w", err)
@@ -130,7 +131,8 @@ func usable(meta *bolt.Bucket, cfg Config) error {
 // Path is where the file lies.
 func (v *View) Path() string { return v.path }
 
-// Close marks the view as whole and closes it. It waits for reads that are under way.
+// Close marks the view as whole, on disk, and closes it. It waits for reads that are under way; those that come later
+// fail.
 func (v *View) Close() error {
 	mark := v.db.Update(func(tx *bolt.Tx) error {
 		return tx.Bucket([]byte(metaBucket)).Put([]byte("closed"), []byte{1})

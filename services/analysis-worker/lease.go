@@ -78,7 +78,7 @@ type plan struct {
 
 // plan decides: renew what is due, forget what can no longer be believed in (it is never renewed again: who was
 // stopped starts anew), take up what is free while there is room, and hand back what is over an even share.
-func (l leases) plan(now time.Time) plan {
+func (l *leases) plan(now time.Time) plan {
 	var p plan
 	mine := 0
 	for _, name := range sorted(l.mine) {
@@ -112,10 +112,10 @@ func (l leases) plan(now time.Time) plan {
 	return p
 }
 
-func (l leases) has(name string) bool { _, ok := l.mine[name]; return ok }
+func (l *leases) has(name string) bool { _, ok := l.mine[name]; return ok }
 
 // share is how many shards a replica may hold: an even part, rounded up.
-func (l leases) share() int {
+func (l *leases) share() int {
 	replicas := 1
 	for name := range l.others {
 		if strings.HasPrefix(name, workerLease) && name != workerLease+l.me {
@@ -126,7 +126,7 @@ func (l leases) share() int {
 }
 
 // owns tells whether this replica may send for a lane now.
-func (l leases) owns(lane string, now time.Time) bool {
+func (l *leases) owns(lane string, now time.Time) bool {
 	h, ok := l.mine[shardName(shardOf(lane))]
 	return ok && now.Sub(h.sent) < trustFor
 }

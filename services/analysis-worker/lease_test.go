@@ -13,8 +13,8 @@ import (
 )
 
 // having makes leases of a replica that has n shards, renewed at a time.
-func having(n int, at time.Time, workers ...string) leases {
-	l := leases{me: "me", mine: map[string]held{workerLease + "me": {1, at}}, others: map[string]string{}}
+func having(n int, at time.Time, workers ...string) *leases {
+	l := &leases{me: "me", mine: map[string]held{workerLease + "me": {1, at}}, others: map[string]string{}}
 	for i := range n {
 		l.mine[shardName(i)] = held{uint64(i + 2), at}
 	}
@@ -27,7 +27,7 @@ func having(n int, at time.Time, workers ...string) leases {
 func TestShardsAreSharedEvenly(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	alone := leases{me: "me", mine: map[string]held{}, others: map[string]string{}}
+	alone := &leases{me: "me", mine: map[string]held{}, others: map[string]string{}}
 	if p := alone.plan(now); len(p.acquire) != 1+shardCount {
 		t.Errorf("alone it takes up %d", len(p.acquire))
 	}

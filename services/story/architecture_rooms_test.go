@@ -2,7 +2,7 @@ package story_test
 
 import (
 	"encoding/json"
-	"fmt"
+	"go/constant"
 	"maps"
 	"os"
 	"os/exec"
@@ -185,46 +185,65 @@ func direct(t *testing.T, module string) (out []string) {
 	return out
 }
 
-// What is told in numbers is what the code does.
-func TestTheNumbersAreTheCodes(t *testing.T) {
+// What is told in numbers is what the code does, here and where the library's packages are introduced.
+func TestTheNumbersToldAreTheCodes(t *testing.T) {
 	t.Parallel()
-	words := strings.Join(strings.Fields(architecture(t)), " ")
+	const second, here = int64(time.Second), "ARCHITECTURE.md"
+	known := map[string]map[string]constant.Value{}
 	for _, told := range []struct {
-		words string // with a verb for each constant
-		dir   string
-		names []string
+		page, words string
+		dir, name   string
+		is          int64
 	}{
-		{"After %s rounds or %s the outcome is", "pkg/stream", []string{"maxRounds", "commitTime"}},
-		{"position and its last %s messages with the log", "pkg/view", []string{"Remembered"}},
-		{"| %s, in memory |", "services/analysis-worker", []string{"leaseTime"}},
-		{"nobody: looked at every %s |", "services/analysis-worker", []string{"lookEvery"}},
-		{"four at once per lane", "services/analysis-worker", nil},
-		{"signed, good for %s,", "services/internal/identity", []string{"Lifetime"}},
+		{here, "After 8 rounds or", "pkg/stream", "maxRounds", 8},
+		{here, "rounds or 20 s the outcome is *unknown*", "pkg/stream", "commitTime", 20 * second},
+		{here, "its last 100 messages with the log", "pkg/view", "Remembered", 100},
+		{here, "| 9 s, in memory |", "services/analysis-worker", "leaseTime", 9 * second},
+		{here, "nobody: looked at every 0.5 s |", "services/analysis-worker", "lookEvery", second / 2},
+		{here, "four at once per lane", "services/analysis-worker", "laneConcurrency", 4},
+		{here, "signed, good for 60 s,", "services/internal/identity", "Lifetime", 60 * second},
+		{"pkg/stream/doc.go", "to the server takes at most 5 s,", "pkg/stream", "requestTimeout", 5 * second},
+		{"pkg/stream/doc.go", "8 lost rounds", "pkg/stream", "maxRounds", 8},
+		{"pkg/stream/doc.go", "lost rounds or 20 s", "pkg/stream", "commitTime", 20 * second},
+		{"pkg/stream/doc.go", "asks for 8 MiB at once", "pkg/stream", "tailPull", 8 << 20},
+		{"pkg/view/doc.go", "the last 100 messages of each stream", "pkg/view", "Remembered", 100},
+		{"pkg/view/doc.go", "another waits 5 s and fails", "pkg/view", "openTimeout", 5 * second},
+		{"pkg/follow/doc.go", "batches of up to 1,000", "pkg/follow", "maxBatch", 1000},
+		{"pkg/follow/doc.go", "At most 128 messages", "pkg/follow", "inHand", 128},
+		{"pkg/follow/doc.go", "ends after 2 s with Unavailable", "pkg/follow", "positionTime", 2 * second},
+		{"pkg/follow/doc.go", "the newest 3 are kept", "pkg/follow", "keptAside", 3},
+		{"pkg/fault/doc.go", "texts beyond 2 KiB", "pkg/fault", "maxText", 2 << 10},
+		{"pkg/fault/doc.go", "the first 32 by name", "pkg/fault", "maxParams", 32},
+		{"pkg/lifecycle/doc.go", "within 1 s after its Stop's context", "pkg/lifecycle", "graceTime", second},
+		{"pkg/lifecycle/doc.go", "undoes gets 30 s", "pkg/lifecycle", "undoTime", 30 * second},
+		{"pkg/serve/doc.go", "without a deadline gets 30 s", "pkg/serve", "callTime", 30 * second},
+		{"pkg/serve/doc.go", "has at most 16 MiB", "pkg/serve", "maxMessage", 16 << 20},
+		{"pkg/serve/doc.go", "a sign of life after 10 s", "pkg/serve", "aliveEvery", 10 * second},
+		{"pkg/serve/doc.go", "given up after 5 s more", "pkg/serve", "aliveWithin", 5 * second},
+		{"pkg/serve/doc.go", "headers of at most 64 KiB", "pkg/serve", "maxHeader", 64 << 10},
+		{"pkg/serve/doc.go", "KiB within 10 s", "pkg/serve", "headerTime", 10 * second},
+		{"pkg/serve/doc.go", "idle connections 2 minutes", "pkg/serve", "idleTime", 120 * second},
 	} {
-		known := constants(t, "../../"+told.dir)
-		var values []any
-		for _, name := range told.names {
-			n := number(known[name])
-			if n == 0 {
-				t.Errorf("%s has no constant %s", told.dir, name)
-			}
-			values = append(values, spoken(n))
+		if known[told.dir] == nil {
+			known[told.dir] = constants(t, "../../"+told.dir)
 		}
-		if want := fmt.Sprintf(told.words, values...); !strings.Contains(words, want) {
-			t.Errorf("ARCHITECTURE.md does not say %q", want)
+		if got := number(known[told.dir][told.name]); got != told.is {
+			t.Errorf("%s says %q, and %s in %s is %d", told.page, told.words, told.name, told.dir, got)
 		}
-	}
-	if n := number(constants(t, "../analysis-worker")["laneConcurrency"]); n != 4 {
-		t.Errorf("ARCHITECTURE.md says four at once per lane, the code %d", n)
+		if !strings.Contains(prose(t, told.page), told.words) {
+			t.Errorf("%s does not say %q", told.page, told.words)
+		}
 	}
 }
 
-// spoken writes a number, or nanoseconds as seconds.
-func spoken(n int64) string {
-	if n >= int64(time.Millisecond) {
-		return fmt.Sprintf("%g s", time.Duration(n).Seconds())
+// prose is the words of a page, with one blank between them and without the slashes of comments.
+func prose(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + page)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprint(n)
+	return strings.Join(strings.Fields(strings.ReplaceAll(string(text), "\n//", "\n")), " ")
 }
 
 // libraries are the folders in pkg.

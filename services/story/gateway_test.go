@@ -1,6 +1,7 @@
 package story_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -92,9 +93,18 @@ func (r *reachable) RoundTrip(req *http.Request) (res *http.Response, err error)
 	r.pool.mu.Lock()
 	addresses := r.pool.addresses
 	r.pool.mu.Unlock()
+	var body []byte
+	if req.Body != nil { // a transport closes it even when it reaches nobody
+		if body, err = io.ReadAll(req.Body); err != nil {
+			return nil, err
+		}
+	}
 	first := int(r.pool.next.Add(1))
 	for i := range addresses {
 		out := req.Clone(req.Context())
+		if req.Body != nil {
+			out.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		out.URL.Host = addresses[(first+i)%len(addresses)]
 		res, err = r.next.RoundTrip(out)
 		var dial *net.OpError

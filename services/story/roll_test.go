@@ -10,6 +10,10 @@ import (
 	"github.com/kikigaki/kikigaki/services/story/history"
 )
 
+// settled is how long a process that is ready again is left in peace before the next one is stopped, so that others find
+// it again: what a platform calls the seconds that a pod must have been ready.
+const settled = 700 * time.Millisecond
+
 // Everything is restarted in order, one process after the other, as an update does it; over three servers the one that
 // leads the history of calls is killed in between. People and publishers go on meanwhile.
 func TestNothingIsLostWhenEverythingIsRestartedInTurn(t *testing.T) {
@@ -22,7 +26,7 @@ func nothingIsLostWhenEverythingIsRestartedInTurn(t *testing.T, way way) {
 	w.start()
 	c := begin(t, w, 4)
 	for _, r := range w.replicas {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(settled)
 		c.fault(history.Stop, r.name, r.restart)
 	}
 	if way == clustered {

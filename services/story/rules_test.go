@@ -18,11 +18,12 @@ const home = "github.com/kikigaki/kikigaki/"
 // room is a floor of the house: who is in it, from the top.
 func floor(pkg string) int {
 	switch path := strings.TrimPrefix(pkg, home); {
-	case strings.HasPrefix(path, "services/cmd/"), path == "services/story":
+	case strings.HasPrefix(path, "services/cmd/"), path == "services/story", path == "services/story/check",
+		strings.HasPrefix(path, "services/bench"):
 		return 0
 	case strings.HasPrefix(path, "services/internal/"):
 		return 2
-	case strings.HasPrefix(path, "services/story/testdata/"):
+	case strings.HasPrefix(path, "services/story/"): // what stories are told with
 		return 2
 	case strings.HasPrefix(path, "services/"):
 		return 1

@@ -14,17 +14,25 @@ import (
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/prototext"
 )
 
-// Span is a span as it arrived. Ids are in hexadecimal; Parent is "" for the first of a trace.
+// Span is a span as it arrived. Ids are in hexadecimal.
 type Span struct {
-	Service, Name         string
-	Trace, ID, Parent     string
-	Kind                  tracev1.Span_SpanKind
-	Failed                bool
+	// Service that made the span, and the span's name.
+	Service, Name string
+	// Trace that it belongs to, its own id in it, and its parent's, "" for the first of a trace.
+	Trace, ID, Parent string
+	// Kind of span: what is asked, answered, sent, received, or done inside.
+	Kind tracev1.Span_SpanKind
+	// Failed is set when the span's status is an error.
+	Failed bool
+	// Attributes of the span, and Resources of the service that made it.
 	Attributes, Resources map[string]string
-	Links                 []string // ids of spans
+	// Links are the ids of spans that it names without being their child.
+	Links []string
 	// Text is the whole span, to look for what must not be in it.
 	Text string
 }
@@ -36,7 +44,7 @@ type Collector struct {
 	server   *grpc.Server
 	listener net.Listener
 	done     sync.WaitGroup
-	hang     bool
+	manner   manner
 	stopped  chan struct{}
 
 	mu    sync.Mutex
@@ -44,20 +52,32 @@ type Collector struct {
 	moved chan struct{} // closed and replaced when spans arrive
 }
 
+// manner is how a collector answers.
+type manner int
+
+const (
+	taking manner = iota
+	hanging
+	refusing
+)
+
 // Listen starts a collector. Stop it.
-func Listen(ctx context.Context) (*Collector, error) { return listen(ctx, false) }
+func Listen(ctx context.Context) (*Collector, error) { return listen(ctx, taking) }
 
 // ListenAndHang starts a collector that takes connections and requests, and never answers.
-func ListenAndHang(ctx context.Context) (*Collector, error) { return listen(ctx, true) }
+func ListenAndHang(ctx context.Context) (*Collector, error) { return listen(ctx, hanging) }
 
-func listen(ctx context.Context, hang bool) (*Collector, error) {
+// ListenAndRefuse starts a collector that refuses everything for good.
+func ListenAndRefuse(ctx context.Context) (*Collector, error) { return listen(ctx, refusing) }
+
+func listen(ctx context.Context, how manner) (*Collector, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	c := &Collector{
-		server: grpc.NewServer(), listener: l, hang: hang, stopped: make(chan struct{}), moved: make(chan struct{}),
+		server: grpc.NewServer(), listener: l, manner: how, stopped: make(chan struct{}), moved: make(chan struct{}),
 	}
 	collectorv1.RegisterTraceServiceServer(c.server, c)
 	c.done.Go(func() { _ = c.server.Serve(l) })
@@ -78,12 +98,16 @@ func (c *Collector) Stop() {
 func (c *Collector) Export(
 	ctx context.Context, req *collectorv1.ExportTraceServiceRequest,
 ) (*collectorv1.ExportTraceServiceResponse, error) {
-	if c.hang {
+	switch c.manner {
+	case hanging:
 		select {
 		case <-ctx.Done():
 		case <-c.stopped:
 		}
 		return nil, context.Canceled
+	case refusing:
+		return nil, status.Error(codes.InvalidArgument, "refused")
+	case taking:
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -22,8 +22,8 @@ const (
 const settleWithin = 10 * time.Second
 
 // Cut cuts the power and boots again: what had not reached the disk is gone, and [Disk.Boot] starts programs under a
-// new boot id. Everything that writes here must have been killed, and must have ended, before. After an error nothing
-// is promised but [Disk.Close].
+// new boot id. Everything that writes here must have been killed, and must have ended, before: a process that still has
+// a file open is named in an error, and nothing has happened. After any other error nothing is promised but [Disk.Close].
 func (d *Disk) Cut(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -37,6 +37,12 @@ func (d *Disk) Cut(ctx context.Context) error {
 }
 
 func (d *Disk) cut(ctx context.Context) error {
+	if err := unused(d.mount); err != nil {
+		return err
+	}
+	if err := shutDown(d.mount); err != nil {
+		return err
+	}
 	image := filepath.Join(d.store, fmt.Sprintf("image-%d", d.boots))
 	if err := d.snapshot(ctx, image); err != nil {
 		return err
@@ -48,7 +54,7 @@ func (d *Disk) cut(ctx context.Context) error {
 }
 
 // shutDown stops a filesystem at once. Nothing that is dirty is written, neither files nor the journal.
-func ShutDown(mount string) error {
+func shutDown(mount string) error {
 	dir, err := os.Open(mount)
 	if err != nil {
 		return err

@@ -10,8 +10,9 @@
 // How power is cut:
 //
 //  1. The caller kills (SIGKILL) every program that writes here, and waits for its end. What a program has been told
-//     is durable is on the disk by then; what the kernel has not sent is lost with its pages. Killed first, a program
-//     never sees the errors of a disk that is gone, which no real power cut shows either.
+//     is durable is on the disk by then; what the kernel has not sent is lost with its pages. A program that runs on
+//     meets errors that no real power cut shows, and worse: a sync that is under way just then now and then returns
+//     without an error and has not come about. So [Disk.Cut] refuses while a process has a file open here.
 //  2. The filesystem is shut down without its journal's last transaction (the kernel's own ioctl for this). From here
 //     on the kernel sends nothing more: this is the moment of the cut.
 //  3. The backing file is copied when nothing is in flight, and the device's counters must not have moved meanwhile:
