@@ -78,7 +78,8 @@ func (p *process) startGRPC(ctx context.Context) error {
 	for _, s := range p.running {
 		s.Register(p.outside.GRPC())
 	}
-	_, err := p.outside.Listen(ctx, p.cfg.GRPC)
+	var err error
+	p.grpcAddr, err = p.outside.Listen(ctx, p.cfg.GRPC)
 	return err
 }
 

@@ -50,6 +50,7 @@ type process struct {
 	outside  *serve.Server
 	web, ops *serve.HTTP
 	httpAddr net.Addr
+	grpcAddr net.Addr
 	// madePassword is the first administrator's, when it was made at this start.
 	madePassword string
 }
