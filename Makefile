@@ -16,6 +16,7 @@ TEST_TIMEOUT ?= 10m
 # Narrow a run while developing: make test PKG=github.com/kikigaki/kikigaki/pkg/stream/... RUN=TestFollow
 PKG ?= work
 RUN ?= .
+ARGS ?=
 
 MODULES := proto pkg services
 TOOLS := $(CURDIR)/.bin
@@ -41,6 +42,18 @@ build: ## Build the one binary, bin/kikigaki
 .PHONY: test
 test: ## All tests with the race detector (PKG=… RUN=… narrow it)
 	go test -race -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) -run '$(RUN)' $(PKG)
+
+# The long form of the stories keeps what every client saw, to be judged again: go run ./services/story/check DIR
+HISTORIES ?= $(CURDIR)/.histories
+
+.PHONY: slow
+slow: ## Every story in every way: one process, apart, over three servers; 50 kills and 50 power cuts each (<= 60 min)
+	KIKIGAKI_STORIES=whole KIKIGAKI_HISTORIES=$(HISTORIES) \
+		go test -race -v -timeout 60m -run '$(RUN)' ./services/story ./services/story/disk
+
+.PHONY: bench
+bench: ## Measure against limits of the same run (ARGS=-h lists the flags)
+	go run ./services/bench $(ARGS)
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(BUF) ## Check formatting, protos and code

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -157,6 +159,27 @@ func TestAProgramThatStillRunsIsNamed(t *testing.T) {
 	}
 }
 
+// A program that has nothing open keeps the filesystem of its time all the same; it can make nothing durable there.
+func TestWhoStillHasTheOldFilesystemCanWriteNothing(t *testing.T) {
+	t.Parallel()
+	d := newDisk(t)
+	boot := append(d.Boot(), "sh", "-c", `echo ready; read go; echo late >"$1" && sync "$1" && echo durable || echo refused`,
+		"sh", filepath.Join(d.Path(), "late"))
+	cmd := exec.Command(boot[0], boot[1:]...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := started(t, cmd)
+	p.line(t)
+	cut(t, d)
+	_, _ = io.WriteString(in, "go\n")
+	if said := p.line(t); said != "refused" {
+		t.Errorf("what is gone says that it is %s", said)
+	}
+	p.kill()
+}
+
 // life is one run of a writer, ended by a kill and a cut: how many numbers it told, and how many of these are there.
 func life(t *testing.T, d *disk.Disk, as, name string) (acked, there int, boot string) {
 	t.Helper()
@@ -266,6 +289,9 @@ func nothing(t *testing.T, dir, image string) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
 		t.Errorf("files left: %v %v", entries, err)
+	}
+	if found := orphans(t); len(found) > 0 {
+		t.Errorf("loop devices left: %q", found)
 	}
 	if image == "" {
 		return

@@ -78,6 +78,11 @@ func start(t *testing.T, as string, command ...string) *program {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), role+"="+as)
 	cmd.Stderr = os.Stderr
+	return started(t, cmd)
+}
+
+func started(t *testing.T, cmd *exec.Cmd) *program {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -164,4 +169,21 @@ func backing(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(file))
+}
+
+// orphans are loop devices on images that are gone, and that the kernel was not told to free when they are unused.
+func orphans(t *testing.T) (found []string) {
+	t.Helper()
+	files, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		file, err := os.ReadFile(path)
+		free, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "autoclear"))
+		if err == nil && strings.Contains(string(file), "/kikigaki-disk-") && strings.Contains(string(file), "(deleted)") && string(free) == "0\n" {
+			found = append(found, path+": "+strings.TrimSpace(string(file)))
+		}
+	}
+	return found
 }

@@ -20,7 +20,7 @@ func unused(path string) error {
 			continue // it has ended meanwhile, or is about something else
 		}
 		process := strings.Split(link, "/")[2]
-		name, _ := os.ReadFile("/proc/" + process + "/comm") //nolint:errcheck // the number says enough
+		name, _ := os.ReadFile("/proc/" + process + "/comm")
 		return fmt.Errorf("process %s (%s) still runs and has %s open: kill it first", process, strings.TrimSpace(string(name)), file)
 	}
 	return nil

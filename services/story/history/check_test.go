@@ -26,18 +26,41 @@ func TestAHistoryInWhichNothingIsWrongPasses(t *testing.T) {
 }
 
 // Each of these is wrong in one way, and is found as exactly that.
+// Where what is changed stands in the small history.
+const analyse2, heard, screen, read, live, requested, sent2, piece, completed, provider = 7, 9, 11, 14, 15, 17, 19, 20, 21, 22
+
+type h = history.History
+
+// broken is a way to break a history, and what it then is.
+type broken struct {
+	break_ func(h) h
+	want   string
+}
+
+func add(more ...rec) func(h) h { return func(all h) h { return append(all, more...) } }
+
+func without(n int) func(h) h { return func(all h) h { return slices.Delete(all, n, n+1) } }
+
+func change(f func(all h)) func(h) h { return func(all h) h { f(all); return all } }
+
 func TestEveryViolationIsFoundAsWhatItIs(t *testing.T) {
 	t.Parallel()
-	// Where what is changed stands in the small history.
-	const analyse2, heard, screen, read, live, requested, sent2, piece, completed, provider = 7, 9, 11, 14, 15, 17, 19, 20, 21, 22
-	type h = history.History
-	add := func(more ...rec) func(h) h { return func(all h) h { return append(all, more...) } }
-	drop := func(n int) func(h) h { return func(all h) h { return slices.Delete(all, n, n+1) } }
-	change := func(f func(all h)) func(h) h { return func(all h) h { f(all); return all } }
-	for name, c := range map[string]struct {
-		break_ func(h) h
-		want   string
-	}{
+	all := brokenWords()
+	maps.Copy(all, brokenAnalyses())
+	maps.Copy(all, brokenOutcomes())
+	for name, c := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := history.Check(c.break_(small()))
+			if found := kinds(r); found[c.want] == 0 || len(found) != 1 {
+				t.Errorf("want %q alone, found %v:\n%s", c.want, slices.Sorted(maps.Keys(found)), r)
+			}
+		})
+	}
+}
+
+func brokenWords() map[string]broken {
+	return map[string]broken{
 		"an acknowledged utterance is not read": {change(func(all h) {
 			all[read].Read.Utterances = all[read].Read.Utterances[:1]
 		}), history.UtteranceLost},
@@ -68,6 +91,11 @@ func TestEveryViolationIsFoundAsWhatItIs(t *testing.T) {
 		"an acknowledgement names no analysis": {add(rec{Analyse: &history.Analyse{
 			Try: try{"anna", 202, 1, 2}, Call: "c",
 		}}), history.NotRequested},
+	}
+}
+
+func brokenAnalyses() map[string]broken {
+	return map[string]broken{
 		"an acknowledged analysis does not end": {change(func(all h) {
 			all[completed].Log.Event = "piece"
 			all[heard].Heard.Type = "hint"
@@ -105,6 +133,11 @@ func TestEveryViolationIsFoundAsWhatItIs(t *testing.T) {
 			Screen: "gone", EventID: "i-60", Type: "analysis.completed", AnalysisID: "a",
 		}}), history.HeardTwice},
 		"ids run backwards": {add(rec{Heard: &history.Heard{Screen: "s", EventID: "i-59", Type: "call.ended"}}), history.HeardBack},
+	}
+}
+
+func brokenOutcomes() map[string]broken {
+	return map[string]broken{
 		"ids are of another log": {add(rec{Heard: &history.Heard{
 			Screen: "s", EventID: "j-99", Type: "call.ended",
 		}}), history.HeardBack},
@@ -114,21 +147,13 @@ func TestEveryViolationIsFoundAsWhatItIs(t *testing.T) {
 		"another tenant hears": {add(rec{Heard: &history.Heard{
 			Screen: "foreign", EventID: "i-60", Type: "analysis.completed", AnalysisID: "a",
 		}}), history.HeardWrong},
-		"an outcome is not heard":            {drop(heard), history.NotHeard},
-		"the provider is asked in secret":    {drop(sent2), history.Unsent},
+		"an outcome is not heard":            {without(heard), history.NotHeard},
+		"the provider is asked in secret":    {without(sent2), history.Unsent},
 		"the provider is asked too early":    {change(func(all h) { all[provider+1].Provider.Time = 199 }), history.Unsent},
 		"one request is made twice":          {add(rec{Provider: &history.Provider{RequestID: "r2", Time: 300}}), history.SentTwice},
 		"one request is recorded twice":      {add(on(70, "sent", "b", func(l *history.Log) { l.Sent = []string{"r2"} })), history.SentTwice},
 		"an answered piece is asked again":   {add(on(70, "sent", "a", func(l *history.Log) { l.Piece = "0/0/3" })), history.AskedAgain},
 		"what was paid in vain is not shown": {change(func(all h) { all[completed].Log.Maybe = 0 }), history.NotShown},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := history.Check(c.break_(small()))
-			if found := kinds(r); found[c.want] == 0 || len(found) != 1 {
-				t.Errorf("want %q alone, found %v:\n%s", c.want, slices.Sorted(maps.Keys(found)), r)
-			}
-		})
 	}
 }
 
