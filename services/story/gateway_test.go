@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -27,9 +27,7 @@ func servedBy() map[string][]string {
 // service that serves it, in turn, and to another one when a replica cannot be reached.
 type gateway struct {
 	transport *http.Transport
-
-	mu    sync.Mutex
-	pools map[string]*pool
+	pools     map[string]*pool
 }
 
 type pool struct {
@@ -54,7 +52,7 @@ func newGateway(t *testing.T, address string) *gateway {
 			},
 			Transport:     &reachable{pool: p, next: g.transport},
 			FlushInterval: -1, // event streams
-			ErrorLog:      log.New(io.Discard, "", 0),
+			ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		}
 		for _, pattern := range patterns {
 			mux.Handle(pattern, proxy)

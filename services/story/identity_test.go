@@ -77,7 +77,7 @@ func TestNobodyButTheWorkerGetsASecret(t *testing.T) {
 			t.Errorf("%s got %q", what, got)
 			continue
 		}
-		switch kind := fault.KindOf(err); kind { //nolint:exhaustive // these three are what a stranger may be told
+		switch kind := fault.KindOf(err); kind {
 		case fault.Unauthenticated, fault.Forbidden, fault.NotFound:
 		default:
 			t.Errorf("%s: %v", what, err)

@@ -31,15 +31,13 @@ type server struct {
 	config        string
 	said          io.Writer
 	run           *exec.Cmd
-	ended         chan error
+	ended         chan struct{}
 }
 
 // natsServer builds the server, of the version that is embedded, once.
 var natsServer = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // built once
 	out := filepath.Join(filepath.Dir(binary), "nats-server")
 	build := exec.Command("go", "build", "-o", out, "github.com/nats-io/nats-server/v2")
-	build.Dir = "../../scripts"
-	build.Env = append(os.Environ(), "GOWORK=off")
 	text, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, text)
@@ -64,7 +62,7 @@ func newServers(t *testing.T, way way, dir string, said io.Writer) *servers {
 	}
 	for i := range size {
 		node := &server{name: fmt.Sprintf("nats-%d", i), address: freeAddress(t), said: said}
-		node.config = filepath.Join("../../deployments/nats", config)
+		node.config = filepath.Join("..", "..", "deployments", "nats", config)
 		node.env = append(os.Environ(),
 			"NATS_SERVER_NAME="+node.name, "NATS_STORE_DIR="+filepath.Join(dir, node.name), "NATS_MAX_FILE_STORE=200GB",
 			"NATS_CLIENT_LISTEN="+node.address, "NATS_CLUSTER_LISTEN="+routes[i],
@@ -102,8 +100,11 @@ func (n *server) start() error {
 	if err := n.run.Start(); err != nil {
 		return err
 	}
-	n.ended = make(chan error, 1)
-	go func(run *exec.Cmd, ended chan<- error) { ended <- run.Wait() }(n.run, n.ended)
+	n.ended = make(chan struct{})
+	go func(run *exec.Cmd, ended chan<- struct{}) {
+		_ = run.Wait() // by a signal: that is no news
+		close(ended)
+	}(n.run, n.ended)
 	return nil
 }
 

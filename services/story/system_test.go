@@ -109,13 +109,6 @@ func (w *world) stop() {
 	}
 }
 
-// kill ends it as kill -9 does.
-func (w *world) kill() {
-	for _, r := range w.replicas {
-		r.kill()
-	}
-}
-
 // command runs one of the binary's own commands.
 func (w *world) command(token string, args ...string) (string, error) {
 	cmd := exec.Command(binary, args...)

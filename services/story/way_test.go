@@ -53,6 +53,7 @@ func everyWay(t *testing.T, story func(t *testing.T, way way), short ...way) {
 var onStage sync.Mutex //nolint:gochecknoglobals // there is one machine
 
 func (way way) takeTurn(t *testing.T) {
+	t.Helper()
 	if way != together {
 		onStage.Lock()
 		t.Cleanup(onStage.Unlock)

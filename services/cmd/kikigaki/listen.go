@@ -106,8 +106,8 @@ func (p *process) startHTTP(ctx context.Context) (err error) {
 	for _, mount := range p.mounts {
 		mount(mux)
 	}
-	_, stream, _ := strings.Cut(notify.StreamPath, " ")
-	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), stream))
+	_, lasting, _ := strings.Cut(notify.StreamPath, " ")
+	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), lasting))
 	if p.drain != nil {
 		p.web.OnShutdown(p.drain)
 	}

@@ -82,7 +82,7 @@ func (s *suite) stop(t *testing.T) {
 	if err := s.sim.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	http.DefaultClient.CloseIdleConnections()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
 
 // analyse asks for the first prompt on a call and waits for the answer.
@@ -118,7 +118,7 @@ func (s *suite) analyse(t *testing.T, call string) (id string) {
 // metric is the sum of a metric's series on a page of metrics.
 func (s *suite) metric(t *testing.T, name string) (sum float64) {
 	t.Helper()
-	res, err := http.Get(s.to.URL + "/metrics")
+	res, err := (&http.Client{Timeout: time.Minute}).Get(s.to.URL + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
