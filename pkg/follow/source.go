@@ -35,6 +35,7 @@ type source struct {
 	moved   chan struct{} // closed and replaced when applied changes
 	applied uint64
 	failed  error
+	newest  recent
 
 	lag lag
 }
@@ -45,7 +46,13 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 		label: metric.WithAttributes(streamKey.String(name)),
 	}
 	err := f.view.Read(func(tx *view.Tx) (err error) {
-		s.start, _, err = tx.Mark(name)
+		if s.start, _, err = tx.Mark(name); err != nil {
+			return err
+		}
+		seen, err := tx.Seen(name)
+		for _, m := range seen {
+			s.newest.add(m.EventID, m.Sequence)
+		}
 		return err
 	})
 	if err != nil {
@@ -134,18 +141,28 @@ func (s *source) applyBatch(ctx context.Context, batch []stream.Message) error {
 	if s.f.cfg.Applied != nil {
 		s.f.cfg.Applied(batch)
 	}
-	s.advance(mark.Sequence)
+	s.advance(mark.Sequence, seen)
 	s.lag.applied.Add(uint64(len(batch)))
 	s.f.meters.applied.Add(ctx, int64(len(batch)), s.label)
 	return nil
 }
 
-func (s *source) advance(to uint64) {
+func (s *source) advance(to uint64, seen []view.Seen) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, m := range seen {
+		s.newest.add(m.EventID, m.Sequence)
+	}
 	s.applied = to
 	close(s.moved)
 	s.moved = make(chan struct{})
+}
+
+// stored is where an event lies that is among the newest the view has applied.
+func (s *source) stored(eventID string) (uint64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.newest.sequence(eventID)
 }
 
 func (s *source) fail(err error) {

@@ -104,7 +104,7 @@ func (f *Follower) decide(
 		return nil, err
 	}
 	err = f.view.Read(func(tx *view.Tx) error {
-		if seq, ok := tx.Stored(g.Stream(), eventID); ok {
+		if seq, ok := f.sources[g.Stream()].stored(eventID); ok {
 			return &stream.Stored{Sequence: seq}
 		}
 		event, err = decide(tx)

@@ -111,17 +111,3 @@ func (t *Tx) Seen(stream string) ([]Seen, error) {
 	}
 	return out, nil
 }
-
-// Stored returns where the view has seen an event, if it is among the messages it remembers.
-func (t *Tx) Stored(stream, eventID string) (sequence uint64, ok bool) {
-	seen, err := t.Seen(stream)
-	if err != nil {
-		return 0, false
-	}
-	for _, s := range seen {
-		if s.EventID == eventID {
-			return s.Sequence, true
-		}
-	}
-	return 0, false
-}

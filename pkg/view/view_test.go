@@ -63,8 +63,8 @@ func TestContentsAndPositionComeBackTogether(t *testing.T) {
 		if got := string(tx.Get("a", []byte("k"))); got != "v" {
 			t.Errorf("value %q", got)
 		}
-		if seq, ok := tx.Stored("S", "e7"); !ok || seq != 7 {
-			t.Errorf("the event is remembered at %d, %v", seq, ok)
+		if seen, err := tx.Seen("S"); err != nil || len(seen) == 0 || seen[len(seen)-1].EventID != "e7" {
+			t.Errorf("it remembers %+v, %v", seen, err)
 		}
 		return nil
 	})

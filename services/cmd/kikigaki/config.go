@@ -25,7 +25,7 @@ type config struct {
 type commonFlags struct {
 	Data              string `env:"KIKIGAKI_DATA"                default:"./data"         help:"Directory of the log, the views and the keys."`
 	GRPC              string `env:"KIKIGAKI_GRPC"                default:"127.0.0.1:9090" help:"Address of gRPC; empty: none."`
-	NATS              string `env:"KIKIGAKI_NATS"                                         help:"URL of an external NATS system; empty: embedded." placeholder:"URL"`
+	NATS              string `env:"KIKIGAKI_NATS"                                         help:"URL of an external NATS system; empty: embedded, in all and demo." placeholder:"URL"`
 	ServiceSecretFile string `env:"KIKIGAKI_SERVICE_SECRET_FILE"                          help:"Secrets by which services know each other (default <data>/service.secret)." placeholder:"FILE"`
 	OTLP              string `env:"OTEL_EXPORTER_OTLP_ENDPOINT"                           help:"Where traces go (OTLP over gRPC), as http://collector:4317; empty: nowhere." placeholder:"URL" name:"otlp"`
 	Log               string `env:"KIKIGAKI_LOG"                 default:"info"           help:"How much is logged: debug, info, warn, error." enum:"debug,info,warn,error"`

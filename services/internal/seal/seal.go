@@ -62,15 +62,15 @@ func (s *Sealer) Open(sealed []byte, b Binding) ([]byte, error) {
 	return out, nil
 }
 
-// Load reads a master key from a file that must be readable by its owner alone. The file is a keyset, so that a new
-// key can be added beside the old ones.
+// Load reads a master key from a file that must be closed to others: mode 0600, at most 0640, as a cluster gives it to a
+// process that is not root. The file is a keyset, so that a new key can be added beside the old ones.
 func Load(path string) (*Sealer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("seal: %s must be readable by its owner alone (mode 0600, is %#o)", path, info.Mode().Perm())
+	if info.Mode().Perm()&0o037 != 0 {
+		return nil, fmt.Errorf("seal: %s must be closed to others (mode 0600, at most 0640, is %#o)", path, info.Mode().Perm())
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
