@@ -42,6 +42,7 @@ build: ## Build the one binary, bin/kikigaki
 .PHONY: test
 test: ## All tests with the race detector (PKG=… RUN=… narrow it)
 	go test -race -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) -run '$(RUN)' $(PKG)
+	@go run ./services/story/able
 
 # The long form of the stories keeps what every client saw, to be judged again: go run ./services/story/check DIR
 HISTORIES ?= $(CURDIR)/.histories
@@ -49,7 +50,8 @@ HISTORIES ?= $(CURDIR)/.histories
 .PHONY: slow
 slow: ## Every story in every way: one process, apart, over three servers; 50 kills and 50 power cuts each (<= 60 min)
 	KIKIGAKI_STORIES=whole KIKIGAKI_HISTORIES=$(HISTORIES) \
-		go test -race -v -timeout 60m -run '$(RUN)' ./services/story ./services/story/disk
+		go test -race -v -timeout 60m -run '$(RUN)' ./services/story
+	@go run ./services/story/able
 
 .PHONY: bench
 bench: ## Measure against limits of the same run (ARGS=-h lists the flags)

@@ -18,7 +18,7 @@ const home = "github.com/kikigaki/kikigaki/"
 // room is a floor of the house: who is in it, from the top.
 func floor(pkg string) int {
 	switch path := strings.TrimPrefix(pkg, home); {
-	case strings.HasPrefix(path, "services/cmd/"), path == "services/story", path == "services/story/check",
+	case strings.HasPrefix(path, "services/cmd/"), path == "services/story", path == "services/story/check", path == "services/story/able",
 		strings.HasPrefix(path, "services/bench"):
 		return 0
 	case strings.HasPrefix(path, "services/internal/"):
