@@ -9,7 +9,7 @@ import (
 )
 
 // row is a line of the README's table of flags.
-var row = regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| `([A-Z_]+)` \\|") //nolint:gochecknoglobals // a constant
+var row = regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| `([A-Z_]+)` \\|")
 
 // The README tells every flag and its environment variable, and no other; there are at most 25.
 func TestTheREADMETellsEveryFlag(t *testing.T) {
@@ -40,8 +40,7 @@ func TestTheREADMETellsEveryFlag(t *testing.T) {
 }
 
 func collectFlags(of reflect.Type, into map[string]string) {
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		if f.Anonymous {
 			collectFlags(f.Type, into)
 			continue
