@@ -16,8 +16,8 @@ func TestNothingAcknowledgedIsLostWhenThePowerIsCut(t *testing.T) {
 	everyWay(t, nothingAcknowledgedIsLostWhenThePowerIsCut)
 }
 
-func nothingAcknowledgedIsLostWhenThePowerIsCut(t *testing.T, way way) {
-	t.Helper()
+func nothingAcknowledgedIsLostWhenThePowerIsCut(s stage) {
+	t, way := s.t, s.way
 	if err := disk.Available(); err != nil {
 		t.Skipf("the power cannot be cut here: %v", err)
 	}

@@ -15,8 +15,8 @@ func TestEveryFaultOfTheProviderHasItsWords(t *testing.T) {
 	everyWay(t, everyFaultOfTheProviderHasItsWords)
 }
 
-func everyFaultOfTheProviderHasItsWords(t *testing.T, way way) {
-	t.Helper()
+func everyFaultOfTheProviderHasItsWords(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
@@ -75,8 +75,8 @@ func TestAnAnalysisIsCancelledWhileItRuns(t *testing.T) {
 	everyWay(t, anAnalysisIsCancelledWhileItRuns)
 }
 
-func anAnalysisIsCancelledWhileItRuns(t *testing.T, way way) {
-	t.Helper()
+func anAnalysisIsCancelledWhileItRuns(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)

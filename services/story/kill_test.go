@@ -22,8 +22,8 @@ func TestNothingAcknowledgedIsLostWhenItIsKilled(t *testing.T) {
 	everyWay(t, nothingAcknowledgedIsLostWhenItIsKilled, apart)
 }
 
-func nothingAcknowledgedIsLostWhenItIsKilled(t *testing.T, way way) {
-	t.Helper()
+func nothingAcknowledgedIsLostWhenItIsKilled(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	c := begin(t, w, 4)

@@ -62,8 +62,8 @@ func TestEveryDialogueComesInAndIsAnalysed(t *testing.T) {
 	everyWay(t, everyDialogueComesInAndIsAnalysed)
 }
 
-func everyDialogueComesInAndIsAnalysed(t *testing.T, way way) {
-	t.Helper()
+func everyDialogueComesInAndIsAnalysed(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	begun := time.Now()
 	w.start()
@@ -174,8 +174,8 @@ func TestNoAnswerChangesWhenEveryViewIsDeleted(t *testing.T) {
 	everyWay(t, noAnswerChangesWhenEveryViewIsDeleted)
 }
 
-func noAnswerChangesWhenEveryViewIsDeleted(t *testing.T, way way) {
-	t.Helper()
+func noAnswerChangesWhenEveryViewIsDeleted(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)

@@ -14,8 +14,8 @@ const sentenceE1 = "解析の開始に失敗しました(現在、解析処理�
 
 func TestAHundredAskAndOneIsHeard(t *testing.T) { everyWay(t, aHundredAskAndOneIsHeard) }
 
-func aHundredAskAndOneIsHeard(t *testing.T, way way) {
-	t.Helper()
+func aHundredAskAndOneIsHeard(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)

@@ -10,8 +10,8 @@ import (
 // What belongs to one tenant is nowhere to be found for another, by whatever way it is asked for.
 func TestAnotherTenantFindsNothing(t *testing.T) { everyWay(t, anotherTenantFindsNothing) }
 
-func anotherTenantFindsNothing(t *testing.T, way way) {
-	t.Helper()
+func anotherTenantFindsNothing(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.addTenant("other", "other-admin")
 	w.start()
@@ -58,8 +58,8 @@ func anotherTenantFindsNothing(t *testing.T, way way) {
 // Who may do what: keys, prompts and accounts are the administrator's; analyses need edit, or one's own call.
 func TestWhoMayDoWhat(t *testing.T) { everyWay(t, whoMayDoWhat) }
 
-func whoMayDoWhat(t *testing.T, way way) {
-	t.Helper()
+func whoMayDoWhat(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)

@@ -20,8 +20,8 @@ func TestNothingIsLostWhenEverythingIsRestartedInTurn(t *testing.T) {
 	everyWay(t, nothingIsLostWhenEverythingIsRestartedInTurn, apart, clustered)
 }
 
-func nothingIsLostWhenEverythingIsRestartedInTurn(t *testing.T, way way) {
-	t.Helper()
+func nothingIsLostWhenEverythingIsRestartedInTurn(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.start()
 	c := begin(t, w, 4)

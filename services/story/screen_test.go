@@ -158,8 +158,8 @@ func TestEveryScreenHearsEveryOutcomeOnce(t *testing.T) {
 	everyWay(t, everyScreenHearsEveryOutcomeOnce)
 }
 
-func everyScreenHearsEveryOutcomeOnce(t *testing.T, way way) {
-	t.Helper()
+func everyScreenHearsEveryOutcomeOnce(s stage) {
+	t, way := s.t, s.way
 	w := way.newWorld(t)
 	w.addTenant("other", "other-admin")
 	w.start()

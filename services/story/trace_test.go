@@ -97,8 +97,8 @@ func (c *collector) line(s *span) string {
 // the log.
 func TestOneAnalysisIsOneTrace(t *testing.T) { everyWay(t, oneAnalysisIsOneTrace, apart) }
 
-func oneAnalysisIsOneTrace(t *testing.T, way way) {
-	t.Helper()
+func oneAnalysisIsOneTrace(s stage) {
+	t, way := s.t, s.way
 	c, at := startCollector(t)
 	w := way.newWorld(t)
 	for _, r := range w.replicas {

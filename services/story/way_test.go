@@ -35,15 +35,21 @@ const (
 // whole tells whether the long form was asked for: every story in every way.
 func whole() bool { return os.Getenv("KIKIGAKI_STORIES") == "whole" }
 
+// stage is where a story is told: a test, and a way.
+type stage struct {
+	t   *testing.T
+	way way
+}
+
 // everyWay tells a story in every way; in the short form only in one process and in the ways that are named.
-func everyWay(t *testing.T, story func(t *testing.T, way way), short ...way) {
+func everyWay(t *testing.T, story func(stage), short ...way) {
 	t.Helper()
 	t.Parallel()
 	for _, way := range []way{together, apart, clustered} {
 		if whole() || way == together || slices.Contains(short, way) {
 			t.Run(string(way), func(t *testing.T) {
 				t.Parallel()
-				story(t, way)
+				story(stage{t, way})
 			})
 		}
 	}
