@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
+	"github.com/kikigaki/kikigaki/services/simulator"
 )
 
 // sentenceE1 is what everybody but the first is told, to the letter.
@@ -20,7 +22,7 @@ func aHundredAskAndOneIsHeard(s stage) {
 	w.start()
 	admin := w.logIn("admin", adminPassword)
 	prompt := admin.prompt(admin.key(w.base), "about")
-	hundred(t, "call", prompt, admin)
+	hundred(t, w, "call", prompt, admin)
 	w.stop()
 }
 
@@ -38,15 +40,18 @@ func TestAHundredAskTwoProcessesOverThreeServers(t *testing.T) {
 	prompt := admin.prompt(admin.key(one.base), "about")
 	there := *admin
 	there.at = "http://" + two.address
-	hundred(t, "call", prompt, admin, &there)
+	hundred(t, one, "call", prompt, admin, &there)
 	two.stop()
 	one.stop()
 }
 
-// hundred lets 100 requests for one call race over some people's connections.
-func hundred(t *testing.T, call, prompt string, people ...*person) {
+// hundred lets 100 requests for one call race over some people's connections. The provider keeps the answer back until
+// all have been answered: else a late one would rightly be heard when the first had its answer.
+func hundred(t *testing.T, w *world, call, prompt string, people ...*person) {
 	t.Helper()
-	people[0].say(call, 0, "Hello, how can I help you?", "I would like to cancel my order.")
+	w.provider.Script(simulator.Fault{Marker: "slow-marker", Hang: -1})
+	asked := len(w.provider.Ledger())
+	people[0].say(call, 0, "Hello, how can I help you?", "I would like to cancel my slow-marker.")
 	var mu sync.Mutex
 	accepted, busy := []string{}, 0
 	var group sync.WaitGroup
@@ -82,9 +87,18 @@ func hundred(t *testing.T, call, prompt string, people ...*person) {
 	close(start)
 	group.Wait()
 	if len(accepted) != 1 || busy != 99 {
+		for _, id := range accepted {
+			t.Logf("%s", people[0].must(http.StatusOK, "GET", "/api/v1/analyses/"+id, nil).body)
+		}
 		t.Fatalf("%d accepted, %d told that it is busy", len(accepted), busy)
 	}
-	if a := people[len(people)-1].finished(accepted[0]); a.State != "completed" {
+	last := people[len(people)-1]
+	until(t, "the question is at the provider", time.Minute, func() bool { return len(w.provider.Ledger()) > asked })
+	last.must(http.StatusOK, "POST", "/api/v1/analyses/"+accepted[0]+"/cancel", nil)
+	if a := last.finished(accepted[0]); a.State != "cancelled" {
 		t.Fatalf("%+v", a)
+	}
+	if a := last.finished(last.analyse(call, prompt)); a.State != "completed" {
+		t.Fatalf("the call is not free again: %+v", a)
 	}
 }
