@@ -29,8 +29,8 @@
 //
 // # Limits
 //
-// One stream is applied by one goroutine, in one view with one change at a time. At most 128 messages of
-// a stream wait to be applied, besides the batch under way. A wait for a position ends after 2 s with Unavailable. Of views that were put aside the newest 3 are
-// kept; the others are deleted. What was removed from the log is not told: a follower that sees it missing wants to know
-// why (Config.Explains). Streams have to be declared before Start.
+// One stream is applied by one goroutine, in one view with one change at a time. At most 128 messages of a stream wait to
+// be applied, besides the batch under way. A wait for a position ends after 2 s with Unavailable. Of views that were put
+// aside the newest 3 are kept; the others are deleted. What was removed from the log is not told: a follower that sees it
+// missing wants to know why (Config.Explains). Streams have to be declared before Start.
 package follow

@@ -87,7 +87,6 @@ func (f *Follower) Start(ctx context.Context) error {
 }
 
 func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) error {
-
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // following outlives the start
 	f.cancel = cancel
 	f.sources = map[string]*source{}
