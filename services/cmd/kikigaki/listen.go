@@ -70,7 +70,11 @@ func (p *process) startGRPC(ctx context.Context) error {
 	if p.apart() {
 		age = connectionAge
 	}
-	from := identity.Receiver{Verifier: p.verifier, Resolve: p.edge(p.front()).Resolve}
+	e, err := p.edge(p.front())
+	if err != nil {
+		return err
+	}
+	from := identity.Receiver{Verifier: p.verifier, Resolve: e.Resolve}
 	p.outside = serve.New(serve.Config{
 		Logger: p.logger, MaxConnectionAge: age, Telemetry: p.observed.For(p.front()),
 		Unary: []grpc.UnaryServerInterceptor{from.Unary()}, Stream: []grpc.StreamServerInterceptor{from.Stream()},
@@ -78,7 +82,6 @@ func (p *process) startGRPC(ctx context.Context) error {
 	for _, s := range p.running {
 		s.Register(p.outside.GRPC())
 	}
-	var err error
 	p.grpcAddr, err = p.outside.Listen(ctx, p.cfg.GRPC)
 	return err
 }

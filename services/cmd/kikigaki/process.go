@@ -123,16 +123,16 @@ func (p *process) unit(r role) lifecycle.Unit {
 }
 
 // edge is the HTTP edge of a service; it asks access who is calling in that service's name.
-func (p *process) edge(name string) *edge.Edge {
+func (p *process) edge(name string) (*edge.Edge, error) {
 	if e := p.edges[name]; e != nil {
-		return e
+		return e, nil
 	}
 	conn, err := p.dial(name, access.Name)
 	if err != nil {
-		p.logger.Error("an edge cannot ask access", "service", name, "error", err)
+		return nil, err
 	}
 	p.edges[name] = edge.New(accessClient(conn), p.verifier, p.texts, p.logger.With("service", name))
-	return p.edges[name]
+	return p.edges[name], nil
 }
 
 func (p *process) start(ctx context.Context) error { return p.group.Start(ctx) }

@@ -133,11 +133,15 @@ func (p *process) prompts() (service, error) {
 
 func (p *process) ingest() (service, error) {
 	accounts, err := p.dial(ingest.Name, access.Name)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.edge(ingest.Name)
 	s := ingest.New(ingest.Config{Views: p.cfg.views()}, ingest.Deps{
 		Log: p.log, Access: accessv1.NewAccessServiceClient(accounts), Logger: p.logger,
 		Telemetry: p.observed.For(ingest.Name),
 	})
-	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, p.edge(ingest.Name)) })
+	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, e) })
 	return s, err
 }
 
@@ -152,7 +156,10 @@ func (p *process) analysis() (service, error) {
 }
 
 func (p *process) notify() (service, error) {
-	e := p.edge(notify.Name)
+	e, err := p.edge(notify.Name)
+	if err != nil {
+		return nil, err
+	}
 	s := notify.New(notify.Config{Views: p.cfg.views()}, notify.Deps{
 		Log: p.log, Logger: p.logger, Resolve: e.Resolve, Telemetry: p.observed.For(notify.Name),
 	})
@@ -166,12 +173,16 @@ func (p *process) console() (service, error) {
 	if err != nil {
 		return nil, err
 	}
+	e, err := p.edge(console.Name)
+	if err != nil {
+		return nil, err
+	}
 	s := console.New(console.Deps{
 		Access:   accessv1.NewAccessServiceClient(to[access.Name]),
 		Keys:     keyv1.NewKeyServiceClient(to[keys.Name]),
 		Prompts:  promptv1.NewPromptServiceClient(to[prompts.Name]),
 		Analyses: analysisv1.NewAnalysisServiceClient(to[analysis.Name]),
-		Edge:     p.edge(console.Name), Texts: p.texts, Logger: p.logger,
+		Edge:     e, Texts: p.texts, Logger: p.logger,
 	})
 	p.mounts = append(p.mounts, s.Mount)
 	return s, nil
