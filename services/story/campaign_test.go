@@ -253,12 +253,17 @@ func (c *campaign) awaitOutcomes(call string, outcomes map[string]bool) {
 
 func (c *campaign) read(call string) {
 	c.t.Helper()
-	a, err := c.admin.try("GET", "/api/v1/calls/"+url.PathEscape(call)+"/transcript", nil)
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	var a answer
+	until(c.t, call+" can be read", time.Minute, func() (answered bool) {
+		var err error
+		a, err = c.admin.try("GET", "/api/v1/calls/"+url.PathEscape(call)+"/transcript", nil)
+		return err == nil && a.status < http.StatusInternalServerError // a view that is behind says so: it is asked again
+	})
 	if a.status == http.StatusNotFound {
 		return // nothing of it was ever acknowledged, or the check finds what is missing
+	}
+	if a.status != http.StatusOK {
+		c.t.Fatalf("reading %s: %d %s", call, a.status, a.body)
 	}
 	var got struct {
 		Utterances []struct{ UtteranceID, Text string }
