@@ -31,6 +31,12 @@ func TestNamesOnTheLogNeverChange(t *testing.T) {
 		"kikigaki.seen.a.x":                 subject.SeenBy("a", "x"),
 		"kikigaki.lease.shard-3":            subject.Lease("shard-3"),
 		"kikigaki.setting._.streams":        subject.StreamMarker(),
+		"kikigaki.meter.a.202611.requests":  subject.Meter("a", "202611", "requests"),
+		"kikigaki.dead.a.inbox.c":           subject.DeadLetter("a", "inbox", "c"),
+		"kikigaki.dead.a.inbox._":           subject.DeadLetter("a", "inbox", ""),
+		"kikigaki.dead.a.*.c":               subject.DeadLettersOf("a", "c"),
+		"kikigaki.hint.a.words.c":           subject.WordsHint("a", "c"),
+		"kikigaki.hint.*.words.*":           subject.WordsHints(),
 		"kikigaki.call.~6YCa6Kmx.~YS5i.>":   subject.CallGuard("通話", "a.b"),
 		"kikigaki.call.a.~X29yZGVy._.ended": subject.Call("a", "_order", subject.KindEnded),
 	} {

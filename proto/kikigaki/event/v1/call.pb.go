@@ -298,7 +298,9 @@ type CallInfo struct {
 	// "inbound", "outbound" or empty.
 	Direction string `protobuf:"bytes,8,opt,name=direction,proto3" json:"direction,omitempty"`
 	// At most 32 of them.
-	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// At most 32 of them.
+	Links         []*CallLink `protobuf:"bytes,10,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -396,6 +398,68 @@ func (x *CallInfo) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *CallInfo) GetLinks() []*CallLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// CallLink names another call that belongs to this one.
+type CallLink struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 255 characters; the call need not be there (yet).
+	CallId string `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// "leg", "transfer" or "consultation".
+	Relation      string `protobuf:"bytes,2,opt,name=relation,proto3" json:"relation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallLink) Reset() {
+	*x = CallLink{}
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallLink) ProtoMessage() {}
+
+func (x *CallLink) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallLink.ProtoReflect.Descriptor instead.
+func (*CallLink) Descriptor() ([]byte, []int) {
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CallLink) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *CallLink) GetRelation() string {
+	if x != nil {
+		return x.Relation
+	}
+	return ""
+}
+
 type CallOpened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Info          *CallInfo              `protobuf:"bytes,1,opt,name=info,proto3" json:"info,omitempty"`
@@ -405,7 +469,7 @@ type CallOpened struct {
 
 func (x *CallOpened) Reset() {
 	*x = CallOpened{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +481,7 @@ func (x *CallOpened) String() string {
 func (*CallOpened) ProtoMessage() {}
 
 func (x *CallOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +494,7 @@ func (x *CallOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallOpened.ProtoReflect.Descriptor instead.
 func (*CallOpened) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CallOpened) GetInfo() *CallInfo {
@@ -450,7 +514,7 @@ type CallChanged struct {
 
 func (x *CallChanged) Reset() {
 	*x = CallChanged{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +526,7 @@ func (x *CallChanged) String() string {
 func (*CallChanged) ProtoMessage() {}
 
 func (x *CallChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +539,7 @@ func (x *CallChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallChanged.ProtoReflect.Descriptor instead.
 func (*CallChanged) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CallChanged) GetInfo() *CallInfo {
@@ -496,7 +560,7 @@ type CallEnded struct {
 
 func (x *CallEnded) Reset() {
 	*x = CallEnded{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[4]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +572,7 @@ func (x *CallEnded) String() string {
 func (*CallEnded) ProtoMessage() {}
 
 func (x *CallEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[4]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +585,7 @@ func (x *CallEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallEnded.ProtoReflect.Descriptor instead.
 func (*CallEnded) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{4}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CallEnded) GetEndedAt() *timestamppb.Timestamp {
@@ -547,7 +611,7 @@ type CallErased struct {
 
 func (x *CallErased) Reset() {
 	*x = CallErased{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[5]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -559,7 +623,7 @@ func (x *CallErased) String() string {
 func (*CallErased) ProtoMessage() {}
 
 func (x *CallErased) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[5]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -572,7 +636,7 @@ func (x *CallErased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallErased.ProtoReflect.Descriptor instead.
 func (*CallErased) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{5}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{6}
 }
 
 // AnalysesRequested lists 1 to 10 analyses, run one after another. The call is busy until the last is terminal.
@@ -596,7 +660,7 @@ type AnalysesRequested struct {
 
 func (x *AnalysesRequested) Reset() {
 	*x = AnalysesRequested{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[6]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +672,7 @@ func (x *AnalysesRequested) String() string {
 func (*AnalysesRequested) ProtoMessage() {}
 
 func (x *AnalysesRequested) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[6]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +685,7 @@ func (x *AnalysesRequested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysesRequested.ProtoReflect.Descriptor instead.
 func (*AnalysesRequested) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{6}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AnalysesRequested) GetAnalyses() []*RequestedAnalysis {
@@ -685,7 +749,7 @@ type RequestedAnalysis struct {
 
 func (x *RequestedAnalysis) Reset() {
 	*x = RequestedAnalysis{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[7]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -697,7 +761,7 @@ func (x *RequestedAnalysis) String() string {
 func (*RequestedAnalysis) ProtoMessage() {}
 
 func (x *RequestedAnalysis) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[7]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -710,7 +774,7 @@ func (x *RequestedAnalysis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestedAnalysis.ProtoReflect.Descriptor instead.
 func (*RequestedAnalysis) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{7}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RequestedAnalysis) GetId() string {
@@ -747,7 +811,7 @@ type PinnedPrompt struct {
 
 func (x *PinnedPrompt) Reset() {
 	*x = PinnedPrompt{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[8]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +823,7 @@ func (x *PinnedPrompt) String() string {
 func (*PinnedPrompt) ProtoMessage() {}
 
 func (x *PinnedPrompt) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[8]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +836,7 @@ func (x *PinnedPrompt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinnedPrompt.ProtoReflect.Descriptor instead.
 func (*PinnedPrompt) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{8}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PinnedPrompt) GetId() string {
@@ -823,7 +887,7 @@ type PinnedKey struct {
 
 func (x *PinnedKey) Reset() {
 	*x = PinnedKey{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[9]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +899,7 @@ func (x *PinnedKey) String() string {
 func (*PinnedKey) ProtoMessage() {}
 
 func (x *PinnedKey) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[9]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +912,7 @@ func (x *PinnedKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PinnedKey.ProtoReflect.Descriptor instead.
 func (*PinnedKey) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{9}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PinnedKey) GetId() string {
@@ -903,7 +967,7 @@ type AnalysisStarted struct {
 
 func (x *AnalysisStarted) Reset() {
 	*x = AnalysisStarted{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[10]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +979,7 @@ func (x *AnalysisStarted) String() string {
 func (*AnalysisStarted) ProtoMessage() {}
 
 func (x *AnalysisStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[10]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +992,7 @@ func (x *AnalysisStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisStarted.ProtoReflect.Descriptor instead.
 func (*AnalysisStarted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{10}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AnalysisStarted) GetAnalysisId() string {
@@ -981,7 +1045,7 @@ type RequestSent struct {
 
 func (x *RequestSent) Reset() {
 	*x = RequestSent{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[11]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1057,7 @@ func (x *RequestSent) String() string {
 func (*RequestSent) ProtoMessage() {}
 
 func (x *RequestSent) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[11]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1070,7 @@ func (x *RequestSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestSent.ProtoReflect.Descriptor instead.
 func (*RequestSent) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{11}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RequestSent) GetAnalysisId() string {
@@ -1063,7 +1127,7 @@ type PieceAnswered struct {
 
 func (x *PieceAnswered) Reset() {
 	*x = PieceAnswered{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[12]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1139,7 @@ func (x *PieceAnswered) String() string {
 func (*PieceAnswered) ProtoMessage() {}
 
 func (x *PieceAnswered) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[12]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1152,7 @@ func (x *PieceAnswered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PieceAnswered.ProtoReflect.Descriptor instead.
 func (*PieceAnswered) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{12}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PieceAnswered) GetAnalysisId() string {
@@ -1173,7 +1237,7 @@ type ProviderError struct {
 
 func (x *ProviderError) Reset() {
 	*x = ProviderError{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[13]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1185,7 +1249,7 @@ func (x *ProviderError) String() string {
 func (*ProviderError) ProtoMessage() {}
 
 func (x *ProviderError) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[13]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1198,7 +1262,7 @@ func (x *ProviderError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderError.ProtoReflect.Descriptor instead.
 func (*ProviderError) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{13}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ProviderError) GetCode() string {
@@ -1264,7 +1328,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1340,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1353,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{14}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Usage) GetRequests() int64 {
@@ -1340,7 +1404,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1416,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1429,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{15}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Outcome) GetAnalysisId() string {
@@ -1457,7 +1521,7 @@ type AnalysisCompleted struct {
 
 func (x *AnalysisCompleted) Reset() {
 	*x = AnalysisCompleted{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +1533,7 @@ func (x *AnalysisCompleted) String() string {
 func (*AnalysisCompleted) ProtoMessage() {}
 
 func (x *AnalysisCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +1546,7 @@ func (x *AnalysisCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisCompleted.ProtoReflect.Descriptor instead.
 func (*AnalysisCompleted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{16}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AnalysisCompleted) GetOutcome() *Outcome {
@@ -1519,7 +1583,7 @@ type AnalysisFailed struct {
 
 func (x *AnalysisFailed) Reset() {
 	*x = AnalysisFailed{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1595,7 @@ func (x *AnalysisFailed) String() string {
 func (*AnalysisFailed) ProtoMessage() {}
 
 func (x *AnalysisFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1608,7 @@ func (x *AnalysisFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisFailed.ProtoReflect.Descriptor instead.
 func (*AnalysisFailed) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{17}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AnalysisFailed) GetOutcome() *Outcome {
@@ -1584,7 +1648,7 @@ type AnalysisCancelled struct {
 
 func (x *AnalysisCancelled) Reset() {
 	*x = AnalysisCancelled{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1660,7 @@ func (x *AnalysisCancelled) String() string {
 func (*AnalysisCancelled) ProtoMessage() {}
 
 func (x *AnalysisCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1673,7 @@ func (x *AnalysisCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisCancelled.ProtoReflect.Descriptor instead.
 func (*AnalysisCancelled) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{18}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AnalysisCancelled) GetOutcome() *Outcome {
@@ -1630,7 +1694,7 @@ type AnalysisDeleted struct {
 
 func (x *AnalysisDeleted) Reset() {
 	*x = AnalysisDeleted{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1706,7 @@ func (x *AnalysisDeleted) String() string {
 func (*AnalysisDeleted) ProtoMessage() {}
 
 func (x *AnalysisDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1719,7 @@ func (x *AnalysisDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisDeleted.ProtoReflect.Descriptor instead.
 func (*AnalysisDeleted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{19}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AnalysisDeleted) GetAnalysisId() string {
@@ -1693,7 +1757,7 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\x06failed\x18\x0f \x01(\v2!.kikigaki.event.v1.AnalysisFailedH\x00R\x06failed\x12D\n" +
 	"\tcancelled\x18\x10 \x01(\v2$.kikigaki.event.v1.AnalysisCancelledH\x00R\tcancelled\x12>\n" +
 	"\adeleted\x18\x11 \x01(\v2\".kikigaki.event.v1.AnalysisDeletedH\x00R\adeletedB\x06\n" +
-	"\x04kind\"\xa0\x03\n" +
+	"\x04kind\"\xd3\x03\n" +
 	"\bCallInfo\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x129\n" +
 	"\n" +
@@ -1705,10 +1769,15 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\x0fcustomer_number\x18\x06 \x01(\tR\x0ecustomerNumber\x12\x14\n" +
 	"\x05queue\x18\a \x01(\tR\x05queue\x12\x1c\n" +
 	"\tdirection\x18\b \x01(\tR\tdirection\x12?\n" +
-	"\x06labels\x18\t \x03(\v2'.kikigaki.event.v1.CallInfo.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\t \x03(\v2'.kikigaki.event.v1.CallInfo.LabelsEntryR\x06labels\x121\n" +
+	"\x05links\x18\n" +
+	" \x03(\v2\x1b.kikigaki.event.v1.CallLinkR\x05links\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"?\n" +
+	"\bCallLink\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x1a\n" +
+	"\brelation\x18\x02 \x01(\tR\brelation\"=\n" +
 	"\n" +
 	"CallOpened\x12/\n" +
 	"\x04info\x18\x01 \x01(\v2\x1b.kikigaki.event.v1.CallInfoR\x04info\">\n" +
@@ -1835,77 +1904,79 @@ func file_kikigaki_event_v1_call_proto_rawDescGZIP() []byte {
 	return file_kikigaki_event_v1_call_proto_rawDescData
 }
 
-var file_kikigaki_event_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_kikigaki_event_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_kikigaki_event_v1_call_proto_goTypes = []any{
 	(*CallEvent)(nil),             // 0: kikigaki.event.v1.CallEvent
 	(*CallInfo)(nil),              // 1: kikigaki.event.v1.CallInfo
-	(*CallOpened)(nil),            // 2: kikigaki.event.v1.CallOpened
-	(*CallChanged)(nil),           // 3: kikigaki.event.v1.CallChanged
-	(*CallEnded)(nil),             // 4: kikigaki.event.v1.CallEnded
-	(*CallErased)(nil),            // 5: kikigaki.event.v1.CallErased
-	(*AnalysesRequested)(nil),     // 6: kikigaki.event.v1.AnalysesRequested
-	(*RequestedAnalysis)(nil),     // 7: kikigaki.event.v1.RequestedAnalysis
-	(*PinnedPrompt)(nil),          // 8: kikigaki.event.v1.PinnedPrompt
-	(*PinnedKey)(nil),             // 9: kikigaki.event.v1.PinnedKey
-	(*AnalysisStarted)(nil),       // 10: kikigaki.event.v1.AnalysisStarted
-	(*RequestSent)(nil),           // 11: kikigaki.event.v1.RequestSent
-	(*PieceAnswered)(nil),         // 12: kikigaki.event.v1.PieceAnswered
-	(*ProviderError)(nil),         // 13: kikigaki.event.v1.ProviderError
-	(*Usage)(nil),                 // 14: kikigaki.event.v1.Usage
-	(*Outcome)(nil),               // 15: kikigaki.event.v1.Outcome
-	(*AnalysisCompleted)(nil),     // 16: kikigaki.event.v1.AnalysisCompleted
-	(*AnalysisFailed)(nil),        // 17: kikigaki.event.v1.AnalysisFailed
-	(*AnalysisCancelled)(nil),     // 18: kikigaki.event.v1.AnalysisCancelled
-	(*AnalysisDeleted)(nil),       // 19: kikigaki.event.v1.AnalysisDeleted
-	nil,                           // 20: kikigaki.event.v1.CallInfo.LabelsEntry
-	nil,                           // 21: kikigaki.event.v1.ProviderError.ParamsEntry
-	nil,                           // 22: kikigaki.event.v1.AnalysisFailed.ParamsEntry
-	(*Meta)(nil),                  // 23: kikigaki.event.v1.Meta
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*Actor)(nil),                 // 25: kikigaki.event.v1.Actor
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
+	(*CallLink)(nil),              // 2: kikigaki.event.v1.CallLink
+	(*CallOpened)(nil),            // 3: kikigaki.event.v1.CallOpened
+	(*CallChanged)(nil),           // 4: kikigaki.event.v1.CallChanged
+	(*CallEnded)(nil),             // 5: kikigaki.event.v1.CallEnded
+	(*CallErased)(nil),            // 6: kikigaki.event.v1.CallErased
+	(*AnalysesRequested)(nil),     // 7: kikigaki.event.v1.AnalysesRequested
+	(*RequestedAnalysis)(nil),     // 8: kikigaki.event.v1.RequestedAnalysis
+	(*PinnedPrompt)(nil),          // 9: kikigaki.event.v1.PinnedPrompt
+	(*PinnedKey)(nil),             // 10: kikigaki.event.v1.PinnedKey
+	(*AnalysisStarted)(nil),       // 11: kikigaki.event.v1.AnalysisStarted
+	(*RequestSent)(nil),           // 12: kikigaki.event.v1.RequestSent
+	(*PieceAnswered)(nil),         // 13: kikigaki.event.v1.PieceAnswered
+	(*ProviderError)(nil),         // 14: kikigaki.event.v1.ProviderError
+	(*Usage)(nil),                 // 15: kikigaki.event.v1.Usage
+	(*Outcome)(nil),               // 16: kikigaki.event.v1.Outcome
+	(*AnalysisCompleted)(nil),     // 17: kikigaki.event.v1.AnalysisCompleted
+	(*AnalysisFailed)(nil),        // 18: kikigaki.event.v1.AnalysisFailed
+	(*AnalysisCancelled)(nil),     // 19: kikigaki.event.v1.AnalysisCancelled
+	(*AnalysisDeleted)(nil),       // 20: kikigaki.event.v1.AnalysisDeleted
+	nil,                           // 21: kikigaki.event.v1.CallInfo.LabelsEntry
+	nil,                           // 22: kikigaki.event.v1.ProviderError.ParamsEntry
+	nil,                           // 23: kikigaki.event.v1.AnalysisFailed.ParamsEntry
+	(*Meta)(nil),                  // 24: kikigaki.event.v1.Meta
+	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(*Actor)(nil),                 // 26: kikigaki.event.v1.Actor
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
 }
 var file_kikigaki_event_v1_call_proto_depIdxs = []int32{
-	23, // 0: kikigaki.event.v1.CallEvent.meta:type_name -> kikigaki.event.v1.Meta
-	2,  // 1: kikigaki.event.v1.CallEvent.opened:type_name -> kikigaki.event.v1.CallOpened
-	3,  // 2: kikigaki.event.v1.CallEvent.changed:type_name -> kikigaki.event.v1.CallChanged
-	4,  // 3: kikigaki.event.v1.CallEvent.ended:type_name -> kikigaki.event.v1.CallEnded
-	5,  // 4: kikigaki.event.v1.CallEvent.erased:type_name -> kikigaki.event.v1.CallErased
-	6,  // 5: kikigaki.event.v1.CallEvent.requested:type_name -> kikigaki.event.v1.AnalysesRequested
-	10, // 6: kikigaki.event.v1.CallEvent.started:type_name -> kikigaki.event.v1.AnalysisStarted
-	11, // 7: kikigaki.event.v1.CallEvent.sent:type_name -> kikigaki.event.v1.RequestSent
-	12, // 8: kikigaki.event.v1.CallEvent.piece:type_name -> kikigaki.event.v1.PieceAnswered
-	16, // 9: kikigaki.event.v1.CallEvent.completed:type_name -> kikigaki.event.v1.AnalysisCompleted
-	17, // 10: kikigaki.event.v1.CallEvent.failed:type_name -> kikigaki.event.v1.AnalysisFailed
-	18, // 11: kikigaki.event.v1.CallEvent.cancelled:type_name -> kikigaki.event.v1.AnalysisCancelled
-	19, // 12: kikigaki.event.v1.CallEvent.deleted:type_name -> kikigaki.event.v1.AnalysisDeleted
-	24, // 13: kikigaki.event.v1.CallInfo.started_at:type_name -> google.protobuf.Timestamp
-	20, // 14: kikigaki.event.v1.CallInfo.labels:type_name -> kikigaki.event.v1.CallInfo.LabelsEntry
-	1,  // 15: kikigaki.event.v1.CallOpened.info:type_name -> kikigaki.event.v1.CallInfo
-	1,  // 16: kikigaki.event.v1.CallChanged.info:type_name -> kikigaki.event.v1.CallInfo
-	24, // 17: kikigaki.event.v1.CallEnded.ended_at:type_name -> google.protobuf.Timestamp
-	7,  // 18: kikigaki.event.v1.AnalysesRequested.analyses:type_name -> kikigaki.event.v1.RequestedAnalysis
-	25, // 19: kikigaki.event.v1.AnalysesRequested.requested_by:type_name -> kikigaki.event.v1.Actor
-	8,  // 20: kikigaki.event.v1.RequestedAnalysis.prompt:type_name -> kikigaki.event.v1.PinnedPrompt
-	9,  // 21: kikigaki.event.v1.RequestedAnalysis.key:type_name -> kikigaki.event.v1.PinnedKey
-	24, // 22: kikigaki.event.v1.AnalysisStarted.deadline:type_name -> google.protobuf.Timestamp
-	13, // 23: kikigaki.event.v1.PieceAnswered.error:type_name -> kikigaki.event.v1.ProviderError
-	14, // 24: kikigaki.event.v1.PieceAnswered.usage:type_name -> kikigaki.event.v1.Usage
-	26, // 25: kikigaki.event.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
-	21, // 26: kikigaki.event.v1.ProviderError.params:type_name -> kikigaki.event.v1.ProviderError.ParamsEntry
-	24, // 27: kikigaki.event.v1.Outcome.call_started_at:type_name -> google.protobuf.Timestamp
-	25, // 28: kikigaki.event.v1.Outcome.requested_by:type_name -> kikigaki.event.v1.Actor
-	14, // 29: kikigaki.event.v1.Outcome.usage:type_name -> kikigaki.event.v1.Usage
-	15, // 30: kikigaki.event.v1.AnalysisCompleted.outcome:type_name -> kikigaki.event.v1.Outcome
-	15, // 31: kikigaki.event.v1.AnalysisFailed.outcome:type_name -> kikigaki.event.v1.Outcome
-	22, // 32: kikigaki.event.v1.AnalysisFailed.params:type_name -> kikigaki.event.v1.AnalysisFailed.ParamsEntry
-	15, // 33: kikigaki.event.v1.AnalysisCancelled.outcome:type_name -> kikigaki.event.v1.Outcome
-	14, // 34: kikigaki.event.v1.AnalysisDeleted.usage:type_name -> kikigaki.event.v1.Usage
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	24, // 0: kikigaki.event.v1.CallEvent.meta:type_name -> kikigaki.event.v1.Meta
+	3,  // 1: kikigaki.event.v1.CallEvent.opened:type_name -> kikigaki.event.v1.CallOpened
+	4,  // 2: kikigaki.event.v1.CallEvent.changed:type_name -> kikigaki.event.v1.CallChanged
+	5,  // 3: kikigaki.event.v1.CallEvent.ended:type_name -> kikigaki.event.v1.CallEnded
+	6,  // 4: kikigaki.event.v1.CallEvent.erased:type_name -> kikigaki.event.v1.CallErased
+	7,  // 5: kikigaki.event.v1.CallEvent.requested:type_name -> kikigaki.event.v1.AnalysesRequested
+	11, // 6: kikigaki.event.v1.CallEvent.started:type_name -> kikigaki.event.v1.AnalysisStarted
+	12, // 7: kikigaki.event.v1.CallEvent.sent:type_name -> kikigaki.event.v1.RequestSent
+	13, // 8: kikigaki.event.v1.CallEvent.piece:type_name -> kikigaki.event.v1.PieceAnswered
+	17, // 9: kikigaki.event.v1.CallEvent.completed:type_name -> kikigaki.event.v1.AnalysisCompleted
+	18, // 10: kikigaki.event.v1.CallEvent.failed:type_name -> kikigaki.event.v1.AnalysisFailed
+	19, // 11: kikigaki.event.v1.CallEvent.cancelled:type_name -> kikigaki.event.v1.AnalysisCancelled
+	20, // 12: kikigaki.event.v1.CallEvent.deleted:type_name -> kikigaki.event.v1.AnalysisDeleted
+	25, // 13: kikigaki.event.v1.CallInfo.started_at:type_name -> google.protobuf.Timestamp
+	21, // 14: kikigaki.event.v1.CallInfo.labels:type_name -> kikigaki.event.v1.CallInfo.LabelsEntry
+	2,  // 15: kikigaki.event.v1.CallInfo.links:type_name -> kikigaki.event.v1.CallLink
+	1,  // 16: kikigaki.event.v1.CallOpened.info:type_name -> kikigaki.event.v1.CallInfo
+	1,  // 17: kikigaki.event.v1.CallChanged.info:type_name -> kikigaki.event.v1.CallInfo
+	25, // 18: kikigaki.event.v1.CallEnded.ended_at:type_name -> google.protobuf.Timestamp
+	8,  // 19: kikigaki.event.v1.AnalysesRequested.analyses:type_name -> kikigaki.event.v1.RequestedAnalysis
+	26, // 20: kikigaki.event.v1.AnalysesRequested.requested_by:type_name -> kikigaki.event.v1.Actor
+	9,  // 21: kikigaki.event.v1.RequestedAnalysis.prompt:type_name -> kikigaki.event.v1.PinnedPrompt
+	10, // 22: kikigaki.event.v1.RequestedAnalysis.key:type_name -> kikigaki.event.v1.PinnedKey
+	25, // 23: kikigaki.event.v1.AnalysisStarted.deadline:type_name -> google.protobuf.Timestamp
+	14, // 24: kikigaki.event.v1.PieceAnswered.error:type_name -> kikigaki.event.v1.ProviderError
+	15, // 25: kikigaki.event.v1.PieceAnswered.usage:type_name -> kikigaki.event.v1.Usage
+	27, // 26: kikigaki.event.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
+	22, // 27: kikigaki.event.v1.ProviderError.params:type_name -> kikigaki.event.v1.ProviderError.ParamsEntry
+	25, // 28: kikigaki.event.v1.Outcome.call_started_at:type_name -> google.protobuf.Timestamp
+	26, // 29: kikigaki.event.v1.Outcome.requested_by:type_name -> kikigaki.event.v1.Actor
+	15, // 30: kikigaki.event.v1.Outcome.usage:type_name -> kikigaki.event.v1.Usage
+	16, // 31: kikigaki.event.v1.AnalysisCompleted.outcome:type_name -> kikigaki.event.v1.Outcome
+	16, // 32: kikigaki.event.v1.AnalysisFailed.outcome:type_name -> kikigaki.event.v1.Outcome
+	23, // 33: kikigaki.event.v1.AnalysisFailed.params:type_name -> kikigaki.event.v1.AnalysisFailed.ParamsEntry
+	16, // 34: kikigaki.event.v1.AnalysisCancelled.outcome:type_name -> kikigaki.event.v1.Outcome
+	15, // 35: kikigaki.event.v1.AnalysisDeleted.usage:type_name -> kikigaki.event.v1.Usage
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_call_proto_init() }
@@ -1928,14 +1999,14 @@ func file_kikigaki_event_v1_call_proto_init() {
 		(*CallEvent_Cancelled)(nil),
 		(*CallEvent_Deleted)(nil),
 	}
-	file_kikigaki_event_v1_call_proto_msgTypes[12].OneofWrappers = []any{}
+	file_kikigaki_event_v1_call_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_event_v1_call_proto_rawDesc), len(file_kikigaki_event_v1_call_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

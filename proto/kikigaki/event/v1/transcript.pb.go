@@ -113,10 +113,11 @@ func (*LiveEvent_Words) isLiveEvent_Kind() {}
 
 func (*LiveEvent_Sealed) isLiveEvent_Kind() {}
 
-// Words are the entries of one append, all of them or none.
+// Words are the entries of one append, all of them or none. An append that brought nothing new has a tally alone.
 type Words struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Entries       []*Entry               `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Tally         *Tally                 `protobuf:"bytes,2,opt,name=tally,proto3" json:"tally,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -158,18 +159,83 @@ func (x *Words) GetEntries() []*Entry {
 	return nil
 }
 
+func (x *Words) GetTally() *Tally {
+	if x != nil {
+		return x.Tally
+	}
+	return nil
+}
+
+// Tally counts utterances that were sent and not stored. Without it nobody could tell a publisher, after a restart, how
+// often it repeated itself.
+type Tally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Utterances whose id and version, or a higher version, were there already; the conflicting ones are among them.
+	Duplicates uint32 `protobuf:"varint,1,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	// Those of them that said something else than what is stored under the same id and version.
+	Conflicting   uint32 `protobuf:"varint,2,opt,name=conflicting,proto3" json:"conflicting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tally) Reset() {
+	*x = Tally{}
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tally) ProtoMessage() {}
+
+func (x *Tally) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tally.ProtoReflect.Descriptor instead.
+func (*Tally) Descriptor() ([]byte, []int) {
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Tally) GetDuplicates() uint32 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *Tally) GetConflicting() uint32 {
+	if x != nil {
+		return x.Conflicting
+	}
+	return 0
+}
+
 // Sealed closes a call's live words: from here on new words go to the parts. It stays when the words are purged.
 type Sealed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Entries that LIVE held when it was sealed; 0 for a call without words.
-	Entries       uint32 `protobuf:"varint,1,opt,name=entries,proto3" json:"entries,omitempty"`
+	Entries uint32 `protobuf:"varint,1,opt,name=entries,proto3" json:"entries,omitempty"`
+	// The sum of all tallies below it, which go with the words when those are purged.
+	Tally         *Tally `protobuf:"bytes,2,opt,name=tally,proto3" json:"tally,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Sealed) Reset() {
 	*x = Sealed{}
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -181,7 +247,7 @@ func (x *Sealed) String() string {
 func (*Sealed) ProtoMessage() {}
 
 func (x *Sealed) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -194,7 +260,7 @@ func (x *Sealed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sealed.ProtoReflect.Descriptor instead.
 func (*Sealed) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Sealed) GetEntries() uint32 {
@@ -202,6 +268,13 @@ func (x *Sealed) GetEntries() uint32 {
 		return x.Entries
 	}
 	return 0
+}
+
+func (x *Sealed) GetTally() *Tally {
+	if x != nil {
+		return x.Tally
+	}
+	return nil
 }
 
 // Entry is one utterance, or a correction of one. The identity is (utterance_id, version).
@@ -231,7 +304,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +316,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +329,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Entry) GetUtteranceId() string {
@@ -344,7 +417,7 @@ type TranscriptEvent struct {
 
 func (x *TranscriptEvent) Reset() {
 	*x = TranscriptEvent{}
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[4]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +429,7 @@ func (x *TranscriptEvent) String() string {
 func (*TranscriptEvent) ProtoMessage() {}
 
 func (x *TranscriptEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[4]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +442,7 @@ func (x *TranscriptEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptEvent.ProtoReflect.Descriptor instead.
 func (*TranscriptEvent) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{4}
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TranscriptEvent) GetMeta() *Meta {
@@ -426,15 +499,19 @@ type Part struct {
 	// Counts from 1.
 	Number uint32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	// Revision of its first entry: 1 for the first entry of the call.
-	First         uint32   `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
-	Entries       []*Entry `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"`
+	First uint32 `protobuf:"varint,2,opt,name=first,proto3" json:"first,omitempty"`
+	// None where words came after the end that were all known: then the part is a tally alone.
+	Entries []*Entry `protobuf:"bytes,3,rep,name=entries,proto3" json:"entries,omitempty"`
+	Tally   *Tally   `protobuf:"bytes,4,opt,name=tally,proto3" json:"tally,omitempty"`
+	// Set where its entries came after the call had ended.
+	Late          bool `protobuf:"varint,5,opt,name=late,proto3" json:"late,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Part) Reset() {
 	*x = Part{}
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[5]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -446,7 +523,7 @@ func (x *Part) String() string {
 func (*Part) ProtoMessage() {}
 
 func (x *Part) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[5]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -459,7 +536,7 @@ func (x *Part) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Part.ProtoReflect.Descriptor instead.
 func (*Part) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{5}
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Part) GetNumber() uint32 {
@@ -483,6 +560,20 @@ func (x *Part) GetEntries() []*Entry {
 	return nil
 }
 
+func (x *Part) GetTally() *Tally {
+	if x != nil {
+		return x.Tally
+	}
+	return nil
+}
+
+func (x *Part) GetLate() bool {
+	if x != nil {
+		return x.Late
+	}
+	return false
+}
+
 // TranscriptErased is the tombstone under transcript.<tenant>.<call>._; it holds no personal data.
 type TranscriptErased struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -492,7 +583,7 @@ type TranscriptErased struct {
 
 func (x *TranscriptErased) Reset() {
 	*x = TranscriptErased{}
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[6]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +595,7 @@ func (x *TranscriptErased) String() string {
 func (*TranscriptErased) ProtoMessage() {}
 
 func (x *TranscriptErased) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[6]
+	mi := &file_kikigaki_event_v1_transcript_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +608,7 @@ func (x *TranscriptErased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TranscriptErased.ProtoReflect.Descriptor instead.
 func (*TranscriptErased) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{6}
+	return file_kikigaki_event_v1_transcript_proto_rawDescGZIP(), []int{7}
 }
 
 var File_kikigaki_event_v1_transcript_proto protoreflect.FileDescriptor
@@ -529,11 +620,18 @@ const file_kikigaki_event_v1_transcript_proto_rawDesc = "" +
 	"\x04meta\x18\x01 \x01(\v2\x17.kikigaki.event.v1.MetaR\x04meta\x120\n" +
 	"\x05words\x18\x02 \x01(\v2\x18.kikigaki.event.v1.WordsH\x00R\x05words\x123\n" +
 	"\x06sealed\x18\x03 \x01(\v2\x19.kikigaki.event.v1.SealedH\x00R\x06sealedB\x06\n" +
-	"\x04kind\";\n" +
+	"\x04kind\"k\n" +
 	"\x05Words\x122\n" +
-	"\aentries\x18\x01 \x03(\v2\x18.kikigaki.event.v1.EntryR\aentries\"\"\n" +
+	"\aentries\x18\x01 \x03(\v2\x18.kikigaki.event.v1.EntryR\aentries\x12.\n" +
+	"\x05tally\x18\x02 \x01(\v2\x18.kikigaki.event.v1.TallyR\x05tally\"I\n" +
+	"\x05Tally\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x01 \x01(\rR\n" +
+	"duplicates\x12 \n" +
+	"\vconflicting\x18\x02 \x01(\rR\vconflicting\"R\n" +
 	"\x06Sealed\x12\x18\n" +
-	"\aentries\x18\x01 \x01(\rR\aentries\"\xda\x02\n" +
+	"\aentries\x18\x01 \x01(\rR\aentries\x12.\n" +
+	"\x05tally\x18\x02 \x01(\v2\x18.kikigaki.event.v1.TallyR\x05tally\"\xda\x02\n" +
 	"\x05Entry\x12!\n" +
 	"\futterance_id\x18\x01 \x01(\tR\vutteranceId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
@@ -554,11 +652,13 @@ const file_kikigaki_event_v1_transcript_proto_rawDesc = "" +
 	"\x04meta\x18\x01 \x01(\v2\x17.kikigaki.event.v1.MetaR\x04meta\x12-\n" +
 	"\x04part\x18\x02 \x01(\v2\x17.kikigaki.event.v1.PartH\x00R\x04part\x12=\n" +
 	"\x06erased\x18\x03 \x01(\v2#.kikigaki.event.v1.TranscriptErasedH\x00R\x06erasedB\x06\n" +
-	"\x04kind\"h\n" +
+	"\x04kind\"\xac\x01\n" +
 	"\x04Part\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\rR\x05first\x122\n" +
-	"\aentries\x18\x03 \x03(\v2\x18.kikigaki.event.v1.EntryR\aentries\"\x12\n" +
+	"\aentries\x18\x03 \x03(\v2\x18.kikigaki.event.v1.EntryR\aentries\x12.\n" +
+	"\x05tally\x18\x04 \x01(\v2\x18.kikigaki.event.v1.TallyR\x05tally\x12\x12\n" +
+	"\x04late\x18\x05 \x01(\bR\x04late\"\x12\n" +
 	"\x10TranscriptErasedB>Z<github.com/kikigaki/kikigaki/proto/kikigaki/event/v1;eventv1b\x06proto3"
 
 var (
@@ -573,33 +673,37 @@ func file_kikigaki_event_v1_transcript_proto_rawDescGZIP() []byte {
 	return file_kikigaki_event_v1_transcript_proto_rawDescData
 }
 
-var file_kikigaki_event_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_kikigaki_event_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_kikigaki_event_v1_transcript_proto_goTypes = []any{
 	(*LiveEvent)(nil),             // 0: kikigaki.event.v1.LiveEvent
 	(*Words)(nil),                 // 1: kikigaki.event.v1.Words
-	(*Sealed)(nil),                // 2: kikigaki.event.v1.Sealed
-	(*Entry)(nil),                 // 3: kikigaki.event.v1.Entry
-	(*TranscriptEvent)(nil),       // 4: kikigaki.event.v1.TranscriptEvent
-	(*Part)(nil),                  // 5: kikigaki.event.v1.Part
-	(*TranscriptErased)(nil),      // 6: kikigaki.event.v1.TranscriptErased
-	(*Meta)(nil),                  // 7: kikigaki.event.v1.Meta
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Tally)(nil),                 // 2: kikigaki.event.v1.Tally
+	(*Sealed)(nil),                // 3: kikigaki.event.v1.Sealed
+	(*Entry)(nil),                 // 4: kikigaki.event.v1.Entry
+	(*TranscriptEvent)(nil),       // 5: kikigaki.event.v1.TranscriptEvent
+	(*Part)(nil),                  // 6: kikigaki.event.v1.Part
+	(*TranscriptErased)(nil),      // 7: kikigaki.event.v1.TranscriptErased
+	(*Meta)(nil),                  // 8: kikigaki.event.v1.Meta
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_kikigaki_event_v1_transcript_proto_depIdxs = []int32{
-	7, // 0: kikigaki.event.v1.LiveEvent.meta:type_name -> kikigaki.event.v1.Meta
-	1, // 1: kikigaki.event.v1.LiveEvent.words:type_name -> kikigaki.event.v1.Words
-	2, // 2: kikigaki.event.v1.LiveEvent.sealed:type_name -> kikigaki.event.v1.Sealed
-	3, // 3: kikigaki.event.v1.Words.entries:type_name -> kikigaki.event.v1.Entry
-	8, // 4: kikigaki.event.v1.Entry.received_at:type_name -> google.protobuf.Timestamp
-	7, // 5: kikigaki.event.v1.TranscriptEvent.meta:type_name -> kikigaki.event.v1.Meta
-	5, // 6: kikigaki.event.v1.TranscriptEvent.part:type_name -> kikigaki.event.v1.Part
-	6, // 7: kikigaki.event.v1.TranscriptEvent.erased:type_name -> kikigaki.event.v1.TranscriptErased
-	3, // 8: kikigaki.event.v1.Part.entries:type_name -> kikigaki.event.v1.Entry
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	8,  // 0: kikigaki.event.v1.LiveEvent.meta:type_name -> kikigaki.event.v1.Meta
+	1,  // 1: kikigaki.event.v1.LiveEvent.words:type_name -> kikigaki.event.v1.Words
+	3,  // 2: kikigaki.event.v1.LiveEvent.sealed:type_name -> kikigaki.event.v1.Sealed
+	4,  // 3: kikigaki.event.v1.Words.entries:type_name -> kikigaki.event.v1.Entry
+	2,  // 4: kikigaki.event.v1.Words.tally:type_name -> kikigaki.event.v1.Tally
+	2,  // 5: kikigaki.event.v1.Sealed.tally:type_name -> kikigaki.event.v1.Tally
+	9,  // 6: kikigaki.event.v1.Entry.received_at:type_name -> google.protobuf.Timestamp
+	8,  // 7: kikigaki.event.v1.TranscriptEvent.meta:type_name -> kikigaki.event.v1.Meta
+	6,  // 8: kikigaki.event.v1.TranscriptEvent.part:type_name -> kikigaki.event.v1.Part
+	7,  // 9: kikigaki.event.v1.TranscriptEvent.erased:type_name -> kikigaki.event.v1.TranscriptErased
+	4,  // 10: kikigaki.event.v1.Part.entries:type_name -> kikigaki.event.v1.Entry
+	2,  // 11: kikigaki.event.v1.Part.tally:type_name -> kikigaki.event.v1.Tally
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_transcript_proto_init() }
@@ -612,8 +716,8 @@ func file_kikigaki_event_v1_transcript_proto_init() {
 		(*LiveEvent_Words)(nil),
 		(*LiveEvent_Sealed)(nil),
 	}
-	file_kikigaki_event_v1_transcript_proto_msgTypes[3].OneofWrappers = []any{}
-	file_kikigaki_event_v1_transcript_proto_msgTypes[4].OneofWrappers = []any{
+	file_kikigaki_event_v1_transcript_proto_msgTypes[4].OneofWrappers = []any{}
+	file_kikigaki_event_v1_transcript_proto_msgTypes[5].OneofWrappers = []any{
 		(*TranscriptEvent_Part)(nil),
 		(*TranscriptEvent_Erased)(nil),
 	}
@@ -623,7 +727,7 @@ func file_kikigaki_event_v1_transcript_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_event_v1_transcript_proto_rawDesc), len(file_kikigaki_event_v1_transcript_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -45,8 +45,10 @@ type Call struct {
 	Revision uint32 `protobuf:"varint,13,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The analysis that keeps the call busy; empty when there is none.
 	RunningAnalysisId string `protobuf:"bytes,14,opt,name=running_analysis_id,json=runningAnalysisId,proto3" json:"running_analysis_id,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Calls that belong to this one, those that name it included.
+	Links         []*CallLink `protobuf:"bytes,15,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Call) Reset() {
@@ -177,25 +179,99 @@ func (x *Call) GetRunningAnalysisId() string {
 	return ""
 }
 
+func (x *Call) GetLinks() []*CallLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// CallLink is another call that belongs to a call: another leg of it, where it was transferred to, or a consultation.
+type CallLink struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CallId string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// "leg", "transfer" or "consultation".
+	Relation string `protobuf:"bytes,2,opt,name=relation,proto3" json:"relation,omitempty"`
+	// Set in answers where the other call names this one.
+	Incoming      bool `protobuf:"varint,3,opt,name=incoming,proto3" json:"incoming,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallLink) Reset() {
+	*x = CallLink{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallLink) ProtoMessage() {}
+
+func (x *CallLink) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallLink.ProtoReflect.Descriptor instead.
+func (*CallLink) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CallLink) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *CallLink) GetRelation() string {
+	if x != nil {
+		return x.Relation
+	}
+	return ""
+}
+
+func (x *CallLink) GetIncoming() bool {
+	if x != nil {
+		return x.Incoming
+	}
+	return false
+}
+
 // CallDetails is what a publisher may say about a call with its first words or later. 255 characters each.
 type CallDetails struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Label     string                 `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// Account id or login; kept as text when there is no such account.
-	AgentAccount   string            `protobuf:"bytes,3,opt,name=agent_account,json=agentAccount,proto3" json:"agent_account,omitempty"`
-	AgentNumber    string            `protobuf:"bytes,4,opt,name=agent_number,json=agentNumber,proto3" json:"agent_number,omitempty"`
-	CustomerNumber string            `protobuf:"bytes,5,opt,name=customer_number,json=customerNumber,proto3" json:"customer_number,omitempty"`
-	Queue          string            `protobuf:"bytes,6,opt,name=queue,proto3" json:"queue,omitempty"`
-	Direction      string            `protobuf:"bytes,7,opt,name=direction,proto3" json:"direction,omitempty"`
-	Labels         map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	AgentAccount   string `protobuf:"bytes,3,opt,name=agent_account,json=agentAccount,proto3" json:"agent_account,omitempty"`
+	AgentNumber    string `protobuf:"bytes,4,opt,name=agent_number,json=agentNumber,proto3" json:"agent_number,omitempty"`
+	CustomerNumber string `protobuf:"bytes,5,opt,name=customer_number,json=customerNumber,proto3" json:"customer_number,omitempty"`
+	Queue          string `protobuf:"bytes,6,opt,name=queue,proto3" json:"queue,omitempty"`
+	// "inbound", "outbound" or empty.
+	Direction string `protobuf:"bytes,7,opt,name=direction,proto3" json:"direction,omitempty"`
+	// At most 32.
+	Labels map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// At most 32; those of other calls than are named here stay.
+	Links         []*CallLink `protobuf:"bytes,9,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CallDetails) Reset() {
 	*x = CallDetails{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[1]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -207,7 +283,7 @@ func (x *CallDetails) String() string {
 func (*CallDetails) ProtoMessage() {}
 
 func (x *CallDetails) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[1]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -220,7 +296,7 @@ func (x *CallDetails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallDetails.ProtoReflect.Descriptor instead.
 func (*CallDetails) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{1}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CallDetails) GetLabel() string {
@@ -279,6 +355,13 @@ func (x *CallDetails) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *CallDetails) GetLinks() []*CallLink {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
 // NewUtterance is an utterance as a publisher sends it.
 type NewUtterance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -301,7 +384,7 @@ type NewUtterance struct {
 
 func (x *NewUtterance) Reset() {
 	*x = NewUtterance{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[2]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -313,7 +396,7 @@ func (x *NewUtterance) String() string {
 func (*NewUtterance) ProtoMessage() {}
 
 func (x *NewUtterance) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[2]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -326,7 +409,7 @@ func (x *NewUtterance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewUtterance.ProtoReflect.Descriptor instead.
 func (*NewUtterance) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *NewUtterance) GetUtteranceId() string {
@@ -412,7 +495,7 @@ type Utterance struct {
 
 func (x *Utterance) Reset() {
 	*x = Utterance{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[3]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +507,7 @@ func (x *Utterance) String() string {
 func (*Utterance) ProtoMessage() {}
 
 func (x *Utterance) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[3]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +520,7 @@ func (x *Utterance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Utterance.ProtoReflect.Descriptor instead.
 func (*Utterance) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Utterance) GetUtteranceId() string {
@@ -529,7 +612,7 @@ type AppendUtterancesRequest struct {
 
 func (x *AppendUtterancesRequest) Reset() {
 	*x = AppendUtterancesRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[4]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +624,7 @@ func (x *AppendUtterancesRequest) String() string {
 func (*AppendUtterancesRequest) ProtoMessage() {}
 
 func (x *AppendUtterancesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[4]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +637,7 @@ func (x *AppendUtterancesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendUtterancesRequest.ProtoReflect.Descriptor instead.
 func (*AppendUtterancesRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{4}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AppendUtterancesRequest) GetCallId() string {
@@ -579,19 +662,21 @@ func (x *AppendUtterancesRequest) GetUtterances() []*NewUtterance {
 }
 
 type AppendUtterancesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Accepted      uint32                 `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Duplicates    uint32                 `protobuf:"varint,2,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
-	Corrected     uint32                 `protobuf:"varint,3,opt,name=corrected,proto3" json:"corrected,omitempty"`
-	Revision      uint32                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
-	Position      string                 `protobuf:"bytes,5,opt,name=position,proto3" json:"position,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Accepted   uint32                 `protobuf:"varint,1,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Duplicates uint32                 `protobuf:"varint,2,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	Corrected  uint32                 `protobuf:"varint,3,opt,name=corrected,proto3" json:"corrected,omitempty"`
+	Revision   uint32                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	Position   string                 `protobuf:"bytes,5,opt,name=position,proto3" json:"position,omitempty"`
+	// Those of the duplicates that say something else than what is stored under the same id and version.
+	Conflicting   uint32 `protobuf:"varint,6,opt,name=conflicting,proto3" json:"conflicting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AppendUtterancesResponse) Reset() {
 	*x = AppendUtterancesResponse{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[5]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +688,7 @@ func (x *AppendUtterancesResponse) String() string {
 func (*AppendUtterancesResponse) ProtoMessage() {}
 
 func (x *AppendUtterancesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[5]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +701,7 @@ func (x *AppendUtterancesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendUtterancesResponse.ProtoReflect.Descriptor instead.
 func (*AppendUtterancesResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{5}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AppendUtterancesResponse) GetAccepted() uint32 {
@@ -654,6 +739,242 @@ func (x *AppendUtterancesResponse) GetPosition() string {
 	return ""
 }
 
+func (x *AppendUtterancesResponse) GetConflicting() uint32 {
+	if x != nil {
+		return x.Conflicting
+	}
+	return 0
+}
+
+type StreamUtterancesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is taken, as in a call of AppendUtterances.
+	Append *AppendUtterancesRequest `protobuf:"bytes,1,opt,name=append,proto3" json:"append,omitempty"`
+	// Ends the call of the append, or of this request alone, behind the words.
+	End           *EndCallRequest `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamUtterancesRequest) Reset() {
+	*x = StreamUtterancesRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamUtterancesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamUtterancesRequest) ProtoMessage() {}
+
+func (x *StreamUtterancesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamUtterancesRequest.ProtoReflect.Descriptor instead.
+func (*StreamUtterancesRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StreamUtterancesRequest) GetAppend() *AppendUtterancesRequest {
+	if x != nil {
+		return x.Append
+	}
+	return nil
+}
+
+func (x *StreamUtterancesRequest) GetEnd() *EndCallRequest {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+type StreamUtterancesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Messages of this stream, counted from 1, that are all on disk or refused.
+	Acknowledged uint64 `protobuf:"varint,1,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	// What became of the utterances since the last response.
+	Accepted    uint32 `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Duplicates  uint32 `protobuf:"varint,3,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	Corrected   uint32 `protobuf:"varint,4,opt,name=corrected,proto3" json:"corrected,omitempty"`
+	Conflicting uint32 `protobuf:"varint,5,opt,name=conflicting,proto3" json:"conflicting,omitempty"`
+	// Messages refused since the last response.
+	Refused []*RefusedMessage `protobuf:"bytes,6,rep,name=refused,proto3" json:"refused,omitempty"`
+	// Position that includes everything acknowledged.
+	Position      string `protobuf:"bytes,7,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamUtterancesResponse) Reset() {
+	*x = StreamUtterancesResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamUtterancesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamUtterancesResponse) ProtoMessage() {}
+
+func (x *StreamUtterancesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamUtterancesResponse.ProtoReflect.Descriptor instead.
+func (*StreamUtterancesResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *StreamUtterancesResponse) GetAcknowledged() uint64 {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return 0
+}
+
+func (x *StreamUtterancesResponse) GetAccepted() uint32 {
+	if x != nil {
+		return x.Accepted
+	}
+	return 0
+}
+
+func (x *StreamUtterancesResponse) GetDuplicates() uint32 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *StreamUtterancesResponse) GetCorrected() uint32 {
+	if x != nil {
+		return x.Corrected
+	}
+	return 0
+}
+
+func (x *StreamUtterancesResponse) GetConflicting() uint32 {
+	if x != nil {
+		return x.Conflicting
+	}
+	return 0
+}
+
+func (x *StreamUtterancesResponse) GetRefused() []*RefusedMessage {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *StreamUtterancesResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+// RefusedMessage is a message that was not taken, and why.
+type RefusedMessage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its number in the stream.
+	Message uint64 `protobuf:"varint,1,opt,name=message,proto3" json:"message,omitempty"`
+	CallId  string `protobuf:"bytes,2,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	Code    string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	// As utterances[3].text.
+	Field         string            `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
+	Params        map[string]string `protobuf:"bytes,5,rep,name=params,proto3" json:"params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedMessage) Reset() {
+	*x = RefusedMessage{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedMessage) ProtoMessage() {}
+
+func (x *RefusedMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedMessage.ProtoReflect.Descriptor instead.
+func (*RefusedMessage) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RefusedMessage) GetMessage() uint64 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *RefusedMessage) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *RefusedMessage) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *RefusedMessage) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *RefusedMessage) GetParams() map[string]string {
+	if x != nil {
+		return x.Params
+	}
+	return nil
+}
+
 type EndCallRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CallId        string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
@@ -664,7 +985,7 @@ type EndCallRequest struct {
 
 func (x *EndCallRequest) Reset() {
 	*x = EndCallRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[6]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +997,7 @@ func (x *EndCallRequest) String() string {
 func (*EndCallRequest) ProtoMessage() {}
 
 func (x *EndCallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[6]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +1010,7 @@ func (x *EndCallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndCallRequest.ProtoReflect.Descriptor instead.
 func (*EndCallRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{6}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EndCallRequest) GetCallId() string {
@@ -716,7 +1037,7 @@ type EndCallResponse struct {
 
 func (x *EndCallResponse) Reset() {
 	*x = EndCallResponse{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[7]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +1049,7 @@ func (x *EndCallResponse) String() string {
 func (*EndCallResponse) ProtoMessage() {}
 
 func (x *EndCallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[7]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +1062,7 @@ func (x *EndCallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndCallResponse.ProtoReflect.Descriptor instead.
 func (*EndCallResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{7}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EndCallResponse) GetCall() *Call {
@@ -768,7 +1089,7 @@ type GetCallRequest struct {
 
 func (x *GetCallRequest) Reset() {
 	*x = GetCallRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[8]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +1101,7 @@ func (x *GetCallRequest) String() string {
 func (*GetCallRequest) ProtoMessage() {}
 
 func (x *GetCallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[8]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +1114,7 @@ func (x *GetCallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCallRequest.ProtoReflect.Descriptor instead.
 func (*GetCallRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{8}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetCallRequest) GetCallId() string {
@@ -820,7 +1141,7 @@ type GetCallResponse struct {
 
 func (x *GetCallResponse) Reset() {
 	*x = GetCallResponse{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[9]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1153,7 @@ func (x *GetCallResponse) String() string {
 func (*GetCallResponse) ProtoMessage() {}
 
 func (x *GetCallResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[9]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1166,7 @@ func (x *GetCallResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCallResponse.ProtoReflect.Descriptor instead.
 func (*GetCallResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{9}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetCallResponse) GetCall() *Call {
@@ -865,16 +1186,18 @@ func (x *GetCallResponse) GetPosition() string {
 type ListCallsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 200; 0 means 50.
-	PageSize      uint32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	MinPosition   string `protobuf:"bytes,3,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	PageSize    uint32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken   string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	MinPosition string `protobuf:"bytes,3,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	// Filters; empty ones do not narrow.
+	Filter        *CallFilter `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListCallsRequest) Reset() {
 	*x = ListCallsRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[10]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -886,7 +1209,7 @@ func (x *ListCallsRequest) String() string {
 func (*ListCallsRequest) ProtoMessage() {}
 
 func (x *ListCallsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[10]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -899,7 +1222,7 @@ func (x *ListCallsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCallsRequest.ProtoReflect.Descriptor instead.
 func (*ListCallsRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{10}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListCallsRequest) GetPageSize() uint32 {
@@ -923,6 +1246,130 @@ func (x *ListCallsRequest) GetMinPosition() string {
 	return ""
 }
 
+func (x *ListCallsRequest) GetFilter() *CallFilter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+// CallFilter narrows a list of calls; everything that is set must hold.
+type CallFilter struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Words that were said, or stand in the label, an agent's name, a number, the queue or a label: all of them, in any
+	// order, without regard to case or width. At most 255 characters.
+	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// "live" or "finished".
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Account id, or the name of an agent without an account.
+	Agent string `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`
+	Queue string `protobuf:"bytes,4,opt,name=queue,proto3" json:"queue,omitempty"`
+	// "inbound" or "outbound".
+	Direction string `protobuf:"bytes,5,opt,name=direction,proto3" json:"direction,omitempty"`
+	// The agent's or the customer's; digits are compared, from the end.
+	Number string `protobuf:"bytes,6,opt,name=number,proto3" json:"number,omitempty"`
+	// Labels that a call has; an empty value stands for any.
+	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Started at or after, and before.
+	StartedFrom   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=started_from,json=startedFrom,proto3" json:"started_from,omitempty"`
+	StartedUntil  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started_until,json=startedUntil,proto3" json:"started_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallFilter) Reset() {
+	*x = CallFilter{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallFilter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallFilter) ProtoMessage() {}
+
+func (x *CallFilter) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallFilter.ProtoReflect.Descriptor instead.
+func (*CallFilter) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CallFilter) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *CallFilter) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *CallFilter) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *CallFilter) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *CallFilter) GetDirection() string {
+	if x != nil {
+		return x.Direction
+	}
+	return ""
+}
+
+func (x *CallFilter) GetNumber() string {
+	if x != nil {
+		return x.Number
+	}
+	return ""
+}
+
+func (x *CallFilter) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *CallFilter) GetStartedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedFrom
+	}
+	return nil
+}
+
+func (x *CallFilter) GetStartedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedUntil
+	}
+	return nil
+}
+
 type ListCallsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Calls         []*Call                `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
@@ -934,7 +1381,7 @@ type ListCallsResponse struct {
 
 func (x *ListCallsResponse) Reset() {
 	*x = ListCallsResponse{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[11]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -946,7 +1393,7 @@ func (x *ListCallsResponse) String() string {
 func (*ListCallsResponse) ProtoMessage() {}
 
 func (x *ListCallsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[11]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -959,7 +1406,7 @@ func (x *ListCallsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCallsResponse.ProtoReflect.Descriptor instead.
 func (*ListCallsResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{11}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListCallsResponse) GetCalls() []*Call {
@@ -997,7 +1444,7 @@ type GetTranscriptRequest struct {
 
 func (x *GetTranscriptRequest) Reset() {
 	*x = GetTranscriptRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[12]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1456,7 @@ func (x *GetTranscriptRequest) String() string {
 func (*GetTranscriptRequest) ProtoMessage() {}
 
 func (x *GetTranscriptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[12]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1469,7 @@ func (x *GetTranscriptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTranscriptRequest.ProtoReflect.Descriptor instead.
 func (*GetTranscriptRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{12}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetTranscriptRequest) GetCallId() string {
@@ -1069,7 +1516,7 @@ type GetTranscriptResponse struct {
 
 func (x *GetTranscriptResponse) Reset() {
 	*x = GetTranscriptResponse{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[13]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1528,7 @@ func (x *GetTranscriptResponse) String() string {
 func (*GetTranscriptResponse) ProtoMessage() {}
 
 func (x *GetTranscriptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[13]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1541,7 @@ func (x *GetTranscriptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTranscriptResponse.ProtoReflect.Descriptor instead.
 func (*GetTranscriptResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{13}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetTranscriptResponse) GetCallId() string {
@@ -1146,11 +1593,800 @@ func (x *GetTranscriptResponse) GetPosition() string {
 	return ""
 }
 
+type GetReceiptRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CallId        string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	MinPosition   string                 `protobuf:"bytes,2,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReceiptRequest) Reset() {
+	*x = GetReceiptRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReceiptRequest) ProtoMessage() {}
+
+func (x *GetReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReceiptRequest.ProtoReflect.Descriptor instead.
+func (*GetReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetReceiptRequest) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *GetReceiptRequest) GetMinPosition() string {
+	if x != nil {
+		return x.MinPosition
+	}
+	return ""
+}
+
+type GetReceiptResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipt       *Receipt               `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetReceiptResponse) Reset() {
+	*x = GetReceiptResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetReceiptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetReceiptResponse) ProtoMessage() {}
+
+func (x *GetReceiptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetReceiptResponse.ProtoReflect.Descriptor instead.
+func (*GetReceiptResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetReceiptResponse) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *GetReceiptResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+// Receipt is what has arrived of a call.
+type Receipt struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	CallId string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// "live" or "finished".
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// Entries: utterances and corrections.
+	Revision uint32 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Utterances, each once.
+	Accepted uint32 `protobuf:"varint,4,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	// Corrections: the same id with a higher version.
+	Corrected uint32 `protobuf:"varint,5,opt,name=corrected,proto3" json:"corrected,omitempty"`
+	// Utterances that were sent again, and those of them that said something else than before.
+	Duplicates  uint32 `protobuf:"varint,6,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
+	Conflicting uint32 `protobuf:"varint,7,opt,name=conflicting,proto3" json:"conflicting,omitempty"`
+	// Entries that came after the call had ended.
+	Late uint32 `protobuf:"varint,8,opt,name=late,proto3" json:"late,omitempty"`
+	// Utterances whose order is below that of one that came before.
+	Reordered uint32 `protobuf:"varint,9,opt,name=reordered,proto3" json:"reordered,omitempty"`
+	// Lowest and highest order that a publisher gave; 0 when it gave none.
+	FirstOrder int64 `protobuf:"varint,10,opt,name=first_order,json=firstOrder,proto3" json:"first_order,omitempty"`
+	LastOrder  int64 `protobuf:"varint,11,opt,name=last_order,json=lastOrder,proto3" json:"last_order,omitempty"`
+	// Orders between the two that are missing, at most 100 ranges of them; missing counts all.
+	Gaps    []*Gap `protobuf:"bytes,12,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	Missing uint64 `protobuf:"varint,13,opt,name=missing,proto3" json:"missing,omitempty"`
+	// Marks of a recogniser that could not be reached.
+	RecognizerLost uint32 `protobuf:"varint,14,opt,name=recognizer_lost,json=recognizerLost,proto3" json:"recognizer_lost,omitempty"`
+	// Set when the call was repeated so often that duplicates are no longer counted one by one: there were at least as many.
+	MoreDuplicates bool `protobuf:"varint,15,opt,name=more_duplicates,json=moreDuplicates,proto3" json:"more_duplicates,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Receipt) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+func (x *Receipt) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *Receipt) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Receipt) GetAccepted() uint32 {
+	if x != nil {
+		return x.Accepted
+	}
+	return 0
+}
+
+func (x *Receipt) GetCorrected() uint32 {
+	if x != nil {
+		return x.Corrected
+	}
+	return 0
+}
+
+func (x *Receipt) GetDuplicates() uint32 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return 0
+}
+
+func (x *Receipt) GetConflicting() uint32 {
+	if x != nil {
+		return x.Conflicting
+	}
+	return 0
+}
+
+func (x *Receipt) GetLate() uint32 {
+	if x != nil {
+		return x.Late
+	}
+	return 0
+}
+
+func (x *Receipt) GetReordered() uint32 {
+	if x != nil {
+		return x.Reordered
+	}
+	return 0
+}
+
+func (x *Receipt) GetFirstOrder() int64 {
+	if x != nil {
+		return x.FirstOrder
+	}
+	return 0
+}
+
+func (x *Receipt) GetLastOrder() int64 {
+	if x != nil {
+		return x.LastOrder
+	}
+	return 0
+}
+
+func (x *Receipt) GetGaps() []*Gap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+func (x *Receipt) GetMissing() uint64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *Receipt) GetRecognizerLost() uint32 {
+	if x != nil {
+		return x.RecognizerLost
+	}
+	return 0
+}
+
+func (x *Receipt) GetMoreDuplicates() bool {
+	if x != nil {
+		return x.MoreDuplicates
+	}
+	return false
+}
+
+// Gap is a range of missing orders, both ends included.
+type Gap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	First         int64                  `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Last          int64                  `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Gap) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *Gap) GetLast() int64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+type EraseCallRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	CallId        string                 `protobuf:"bytes,1,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseCallRequest) Reset() {
+	*x = EraseCallRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseCallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseCallRequest) ProtoMessage() {}
+
+func (x *EraseCallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseCallRequest.ProtoReflect.Descriptor instead.
+func (*EraseCallRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *EraseCallRequest) GetCallId() string {
+	if x != nil {
+		return x.CallId
+	}
+	return ""
+}
+
+type EraseCallResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      string                 `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseCallResponse) Reset() {
+	*x = EraseCallResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseCallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseCallResponse) ProtoMessage() {}
+
+func (x *EraseCallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseCallResponse.ProtoReflect.Descriptor instead.
+func (*EraseCallResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *EraseCallResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+type GetVoiceLogSettingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVoiceLogSettingsRequest) Reset() {
+	*x = GetVoiceLogSettingsRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVoiceLogSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVoiceLogSettingsRequest) ProtoMessage() {}
+
+func (x *GetVoiceLogSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVoiceLogSettingsRequest.ProtoReflect.Descriptor instead.
+func (*GetVoiceLogSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{25}
+}
+
+type UpdateVoiceLogSettingsRequest struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Revision        uint32                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Enabled         *bool                  `protobuf:"varint,2,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	BurstRate       *uint32                `protobuf:"varint,3,opt,name=burst_rate,json=burstRate,proto3,oneof" json:"burst_rate,omitempty"`
+	Burst           *uint32                `protobuf:"varint,4,opt,name=burst,proto3,oneof" json:"burst,omitempty"`
+	MonthlyRequests *uint64                `protobuf:"varint,5,opt,name=monthly_requests,json=monthlyRequests,proto3,oneof" json:"monthly_requests,omitempty"`
+	MonthlyObjects  *uint64                `protobuf:"varint,6,opt,name=monthly_objects,json=monthlyObjects,proto3,oneof" json:"monthly_objects,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UpdateVoiceLogSettingsRequest) Reset() {
+	*x = UpdateVoiceLogSettingsRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVoiceLogSettingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVoiceLogSettingsRequest) ProtoMessage() {}
+
+func (x *UpdateVoiceLogSettingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVoiceLogSettingsRequest.ProtoReflect.Descriptor instead.
+func (*UpdateVoiceLogSettingsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetEnabled() bool {
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
+	}
+	return false
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetBurstRate() uint32 {
+	if x != nil && x.BurstRate != nil {
+		return *x.BurstRate
+	}
+	return 0
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetBurst() uint32 {
+	if x != nil && x.Burst != nil {
+		return *x.Burst
+	}
+	return 0
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetMonthlyRequests() uint64 {
+	if x != nil && x.MonthlyRequests != nil {
+		return *x.MonthlyRequests
+	}
+	return 0
+}
+
+func (x *UpdateVoiceLogSettingsRequest) GetMonthlyObjects() uint64 {
+	if x != nil && x.MonthlyObjects != nil {
+		return *x.MonthlyObjects
+	}
+	return 0
+}
+
+// VoiceLogSettings is how the compatible transcript API behaves, and how much of it was used this month.
+type VoiceLogSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 until somebody changes something.
+	Revision uint32 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Enabled  bool   `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Requests a second, and at once, that a token may make: 1 to 10,000.
+	BurstRate uint32 `protobuf:"varint,3,opt,name=burst_rate,json=burstRate,proto3" json:"burst_rate,omitempty"`
+	Burst     uint32 `protobuf:"varint,4,opt,name=burst,proto3" json:"burst,omitempty"`
+	// Answers and objects a month, in Japan's time: 0 to 1,000,000,000.
+	MonthlyRequests uint64 `protobuf:"varint,5,opt,name=monthly_requests,json=monthlyRequests,proto3" json:"monthly_requests,omitempty"`
+	MonthlyObjects  uint64 `protobuf:"varint,6,opt,name=monthly_objects,json=monthlyObjects,proto3" json:"monthly_objects,omitempty"`
+	// Used in the month that runs, as YYYY-MM.
+	Month         string `protobuf:"bytes,7,opt,name=month,proto3" json:"month,omitempty"`
+	UsedRequests  uint64 `protobuf:"varint,8,opt,name=used_requests,json=usedRequests,proto3" json:"used_requests,omitempty"`
+	UsedObjects   uint64 `protobuf:"varint,9,opt,name=used_objects,json=usedObjects,proto3" json:"used_objects,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoiceLogSettings) Reset() {
+	*x = VoiceLogSettings{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoiceLogSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoiceLogSettings) ProtoMessage() {}
+
+func (x *VoiceLogSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoiceLogSettings.ProtoReflect.Descriptor instead.
+func (*VoiceLogSettings) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *VoiceLogSettings) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *VoiceLogSettings) GetBurstRate() uint32 {
+	if x != nil {
+		return x.BurstRate
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetMonthlyRequests() uint64 {
+	if x != nil {
+		return x.MonthlyRequests
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetMonthlyObjects() uint64 {
+	if x != nil {
+		return x.MonthlyObjects
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *VoiceLogSettings) GetUsedRequests() uint64 {
+	if x != nil {
+		return x.UsedRequests
+	}
+	return 0
+}
+
+func (x *VoiceLogSettings) GetUsedObjects() uint64 {
+	if x != nil {
+		return x.UsedObjects
+	}
+	return 0
+}
+
+type GetRetentionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRetentionRequest) Reset() {
+	*x = GetRetentionRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRetentionRequest) ProtoMessage() {}
+
+func (x *GetRetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRetentionRequest.ProtoReflect.Descriptor instead.
+func (*GetRetentionRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{28}
+}
+
+type UpdateRetentionRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision uint32                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// 0 to 36,500; 0 keeps calls for ever.
+	Days          uint32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRetentionRequest) Reset() {
+	*x = UpdateRetentionRequest{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRetentionRequest) ProtoMessage() {}
+
+func (x *UpdateRetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRetentionRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRetentionRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UpdateRetentionRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpdateRetentionRequest) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+// Retention is how long finished calls are kept.
+type Retention struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Revision uint32                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Days after its end that a call is erased; 0 keeps calls for ever.
+	Days          uint32 `protobuf:"varint,2,opt,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retention) Reset() {
+	*x = Retention{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retention) ProtoMessage() {}
+
+func (x *Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retention.ProtoReflect.Descriptor instead.
+func (*Retention) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Retention) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Retention) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
 var File_kikigaki_transcript_v1_transcript_proto protoreflect.FileDescriptor
 
 const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\n" +
-	"'kikigaki/transcript/v1/transcript.proto\x12\x16kikigaki.transcript.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x04\n" +
+	"'kikigaki/transcript/v1/transcript.proto\x12\x16kikigaki.transcript.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x04\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x129\n" +
@@ -1168,10 +2404,15 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\tdirection\x18\v \x01(\tR\tdirection\x12@\n" +
 	"\x06labels\x18\f \x03(\v2(.kikigaki.transcript.v1.Call.LabelsEntryR\x06labels\x12\x1a\n" +
 	"\brevision\x18\r \x01(\rR\brevision\x12.\n" +
-	"\x13running_analysis_id\x18\x0e \x01(\tR\x11runningAnalysisId\x1a9\n" +
+	"\x13running_analysis_id\x18\x0e \x01(\tR\x11runningAnalysisId\x126\n" +
+	"\x05links\x18\x0f \x03(\v2 .kikigaki.transcript.v1.CallLinkR\x05links\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x87\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\bCallLink\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x1a\n" +
+	"\brelation\x18\x02 \x01(\tR\brelation\x12\x1a\n" +
+	"\bincoming\x18\x03 \x01(\bR\bincoming\"\xbf\x03\n" +
 	"\vCallDetails\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x129\n" +
 	"\n" +
@@ -1181,7 +2422,8 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\x0fcustomer_number\x18\x05 \x01(\tR\x0ecustomerNumber\x12\x14\n" +
 	"\x05queue\x18\x06 \x01(\tR\x05queue\x12\x1c\n" +
 	"\tdirection\x18\a \x01(\tR\tdirection\x12G\n" +
-	"\x06labels\x18\b \x03(\v2/.kikigaki.transcript.v1.CallDetails.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\b \x03(\v2/.kikigaki.transcript.v1.CallDetails.LabelsEntryR\x06labels\x126\n" +
+	"\x05links\x18\t \x03(\v2 .kikigaki.transcript.v1.CallLinkR\x05links\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x02\n" +
@@ -1221,7 +2463,7 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\x04call\x18\x02 \x01(\v2#.kikigaki.transcript.v1.CallDetailsR\x04call\x12D\n" +
 	"\n" +
 	"utterances\x18\x03 \x03(\v2$.kikigaki.transcript.v1.NewUtteranceR\n" +
-	"utterances\"\xac\x01\n" +
+	"utterances\"\xce\x01\n" +
 	"\x18AppendUtterancesResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\rR\baccepted\x12\x1e\n" +
 	"\n" +
@@ -1229,7 +2471,30 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"duplicates\x12\x1c\n" +
 	"\tcorrected\x18\x03 \x01(\rR\tcorrected\x12\x1a\n" +
 	"\brevision\x18\x04 \x01(\rR\brevision\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\tR\bposition\"`\n" +
+	"\bposition\x18\x05 \x01(\tR\bposition\x12 \n" +
+	"\vconflicting\x18\x06 \x01(\rR\vconflicting\"\x9c\x01\n" +
+	"\x17StreamUtterancesRequest\x12G\n" +
+	"\x06append\x18\x01 \x01(\v2/.kikigaki.transcript.v1.AppendUtterancesRequestR\x06append\x128\n" +
+	"\x03end\x18\x02 \x01(\v2&.kikigaki.transcript.v1.EndCallRequestR\x03end\"\x98\x02\n" +
+	"\x18StreamUtterancesResponse\x12\"\n" +
+	"\facknowledged\x18\x01 \x01(\x04R\facknowledged\x12\x1a\n" +
+	"\baccepted\x18\x02 \x01(\rR\baccepted\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x03 \x01(\rR\n" +
+	"duplicates\x12\x1c\n" +
+	"\tcorrected\x18\x04 \x01(\rR\tcorrected\x12 \n" +
+	"\vconflicting\x18\x05 \x01(\rR\vconflicting\x12@\n" +
+	"\arefused\x18\x06 \x03(\v2&.kikigaki.transcript.v1.RefusedMessageR\arefused\x12\x1a\n" +
+	"\bposition\x18\a \x01(\tR\bposition\"\xf4\x01\n" +
+	"\x0eRefusedMessage\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\x04R\amessage\x12\x17\n" +
+	"\acall_id\x18\x02 \x01(\tR\x06callId\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\tR\x04code\x12\x14\n" +
+	"\x05field\x18\x04 \x01(\tR\x05field\x12J\n" +
+	"\x06params\x18\x05 \x03(\v22.kikigaki.transcript.v1.RefusedMessage.ParamsEntryR\x06params\x1a9\n" +
+	"\vParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
 	"\x0eEndCallRequest\x12\x17\n" +
 	"\acall_id\x18\x01 \x01(\tR\x06callId\x125\n" +
 	"\bended_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\"_\n" +
@@ -1241,12 +2506,27 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"_\n" +
 	"\x0fGetCallResponse\x120\n" +
 	"\x04call\x18\x01 \x01(\v2\x1c.kikigaki.transcript.v1.CallR\x04call\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition\"q\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\xad\x01\n" +
 	"\x10ListCallsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12!\n" +
-	"\fmin_position\x18\x03 \x01(\tR\vminPosition\"\x8b\x01\n" +
+	"\fmin_position\x18\x03 \x01(\tR\vminPosition\x12:\n" +
+	"\x06filter\x18\x04 \x01(\v2\".kikigaki.transcript.v1.CallFilterR\x06filter\"\x9d\x03\n" +
+	"\n" +
+	"CallFilter\x12\x14\n" +
+	"\x05query\x18\x01 \x01(\tR\x05query\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x14\n" +
+	"\x05agent\x18\x03 \x01(\tR\x05agent\x12\x14\n" +
+	"\x05queue\x18\x04 \x01(\tR\x05queue\x12\x1c\n" +
+	"\tdirection\x18\x05 \x01(\tR\tdirection\x12\x16\n" +
+	"\x06number\x18\x06 \x01(\tR\x06number\x12F\n" +
+	"\x06labels\x18\a \x03(\v2..kikigaki.transcript.v1.CallFilter.LabelsEntryR\x06labels\x12=\n" +
+	"\fstarted_from\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vstartedFrom\x12?\n" +
+	"\rstarted_until\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\fstartedUntil\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8b\x01\n" +
 	"\x11ListCallsResponse\x122\n" +
 	"\x05calls\x18\x01 \x03(\v2\x1c.kikigaki.transcript.v1.CallR\x05calls\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
@@ -1265,13 +2545,89 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"utterances\x12%\n" +
 	"\x0elast_utterance\x18\x05 \x01(\tR\rlastUtterance\x120\n" +
 	"\x04call\x18\x06 \x01(\v2\x1c.kikigaki.transcript.v1.CallR\x04call\x12\x1a\n" +
-	"\bposition\x18\a \x01(\tR\bposition2\xab\x04\n" +
+	"\bposition\x18\a \x01(\tR\bposition\"O\n" +
+	"\x11GetReceiptRequest\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12!\n" +
+	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"k\n" +
+	"\x12GetReceiptResponse\x129\n" +
+	"\areceipt\x18\x01 \x01(\v2\x1f.kikigaki.transcript.v1.ReceiptR\areceipt\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\xdf\x03\n" +
+	"\aReceipt\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\rR\brevision\x12\x1a\n" +
+	"\baccepted\x18\x04 \x01(\rR\baccepted\x12\x1c\n" +
+	"\tcorrected\x18\x05 \x01(\rR\tcorrected\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x06 \x01(\rR\n" +
+	"duplicates\x12 \n" +
+	"\vconflicting\x18\a \x01(\rR\vconflicting\x12\x12\n" +
+	"\x04late\x18\b \x01(\rR\x04late\x12\x1c\n" +
+	"\treordered\x18\t \x01(\rR\treordered\x12\x1f\n" +
+	"\vfirst_order\x18\n" +
+	" \x01(\x03R\n" +
+	"firstOrder\x12\x1d\n" +
+	"\n" +
+	"last_order\x18\v \x01(\x03R\tlastOrder\x12/\n" +
+	"\x04gaps\x18\f \x03(\v2\x1b.kikigaki.transcript.v1.GapR\x04gaps\x12\x18\n" +
+	"\amissing\x18\r \x01(\x04R\amissing\x12'\n" +
+	"\x0frecognizer_lost\x18\x0e \x01(\rR\x0erecognizerLost\x12'\n" +
+	"\x0fmore_duplicates\x18\x0f \x01(\bR\x0emoreDuplicates\"/\n" +
+	"\x03Gap\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x12\n" +
+	"\x04last\x18\x02 \x01(\x03R\x04last\"+\n" +
+	"\x10EraseCallRequest\x12\x17\n" +
+	"\acall_id\x18\x01 \x01(\tR\x06callId\"/\n" +
+	"\x11EraseCallResponse\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\tR\bposition\"\x1c\n" +
+	"\x1aGetVoiceLogSettingsRequest\"\xc5\x02\n" +
+	"\x1dUpdateVoiceLogSettingsRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\rR\brevision\x12\x1d\n" +
+	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"burst_rate\x18\x03 \x01(\rH\x01R\tburstRate\x88\x01\x01\x12\x19\n" +
+	"\x05burst\x18\x04 \x01(\rH\x02R\x05burst\x88\x01\x01\x12.\n" +
+	"\x10monthly_requests\x18\x05 \x01(\x04H\x03R\x0fmonthlyRequests\x88\x01\x01\x12,\n" +
+	"\x0fmonthly_objects\x18\x06 \x01(\x04H\x04R\x0emonthlyObjects\x88\x01\x01B\n" +
+	"\n" +
+	"\b_enabledB\r\n" +
+	"\v_burst_rateB\b\n" +
+	"\x06_burstB\x13\n" +
+	"\x11_monthly_requestsB\x12\n" +
+	"\x10_monthly_objects\"\xaf\x02\n" +
+	"\x10VoiceLogSettings\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\rR\brevision\x12\x18\n" +
+	"\aenabled\x18\x02 \x01(\bR\aenabled\x12\x1d\n" +
+	"\n" +
+	"burst_rate\x18\x03 \x01(\rR\tburstRate\x12\x14\n" +
+	"\x05burst\x18\x04 \x01(\rR\x05burst\x12)\n" +
+	"\x10monthly_requests\x18\x05 \x01(\x04R\x0fmonthlyRequests\x12'\n" +
+	"\x0fmonthly_objects\x18\x06 \x01(\x04R\x0emonthlyObjects\x12\x14\n" +
+	"\x05month\x18\a \x01(\tR\x05month\x12#\n" +
+	"\rused_requests\x18\b \x01(\x04R\fusedRequests\x12!\n" +
+	"\fused_objects\x18\t \x01(\x04R\vusedObjects\"\x15\n" +
+	"\x13GetRetentionRequest\"H\n" +
+	"\x16UpdateRetentionRequest\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\rR\brevision\x12\x12\n" +
+	"\x04days\x18\x02 \x01(\rR\x04days\";\n" +
+	"\tRetention\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\rR\brevision\x12\x12\n" +
+	"\x04days\x18\x02 \x01(\rR\x04days2\xb7\n" +
+	"\n" +
 	"\x11TranscriptService\x12z\n" +
-	"\x10AppendUtterances\x12/.kikigaki.transcript.v1.AppendUtterancesRequest\x1a0.kikigaki.transcript.v1.AppendUtterancesResponse\"\x03\x90\x02\x02\x12_\n" +
+	"\x10AppendUtterances\x12/.kikigaki.transcript.v1.AppendUtterancesRequest\x1a0.kikigaki.transcript.v1.AppendUtterancesResponse\"\x03\x90\x02\x02\x12y\n" +
+	"\x10StreamUtterances\x12/.kikigaki.transcript.v1.StreamUtterancesRequest\x1a0.kikigaki.transcript.v1.StreamUtterancesResponse(\x010\x01\x12_\n" +
 	"\aEndCall\x12&.kikigaki.transcript.v1.EndCallRequest\x1a'.kikigaki.transcript.v1.EndCallResponse\"\x03\x90\x02\x02\x12_\n" +
 	"\aGetCall\x12&.kikigaki.transcript.v1.GetCallRequest\x1a'.kikigaki.transcript.v1.GetCallResponse\"\x03\x90\x02\x01\x12e\n" +
 	"\tListCalls\x12(.kikigaki.transcript.v1.ListCallsRequest\x1a).kikigaki.transcript.v1.ListCallsResponse\"\x03\x90\x02\x01\x12q\n" +
-	"\rGetTranscript\x12,.kikigaki.transcript.v1.GetTranscriptRequest\x1a-.kikigaki.transcript.v1.GetTranscriptResponse\"\x03\x90\x02\x01BHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
+	"\rGetTranscript\x12,.kikigaki.transcript.v1.GetTranscriptRequest\x1a-.kikigaki.transcript.v1.GetTranscriptResponse\"\x03\x90\x02\x01\x12h\n" +
+	"\n" +
+	"GetReceipt\x12).kikigaki.transcript.v1.GetReceiptRequest\x1a*.kikigaki.transcript.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12e\n" +
+	"\tEraseCall\x12(.kikigaki.transcript.v1.EraseCallRequest\x1a).kikigaki.transcript.v1.EraseCallResponse\"\x03\x90\x02\x02\x12x\n" +
+	"\x13GetVoiceLogSettings\x122.kikigaki.transcript.v1.GetVoiceLogSettingsRequest\x1a(.kikigaki.transcript.v1.VoiceLogSettings\"\x03\x90\x02\x01\x12y\n" +
+	"\x16UpdateVoiceLogSettings\x125.kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest\x1a(.kikigaki.transcript.v1.VoiceLogSettings\x12c\n" +
+	"\fGetRetention\x12+.kikigaki.transcript.v1.GetRetentionRequest\x1a!.kikigaki.transcript.v1.Retention\"\x03\x90\x02\x01\x12d\n" +
+	"\x0fUpdateRetention\x12..kikigaki.transcript.v1.UpdateRetentionRequest\x1a!.kikigaki.transcript.v1.RetentionBHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
 
 var (
 	file_kikigaki_transcript_v1_transcript_proto_rawDescOnce sync.Once
@@ -1285,57 +2641,102 @@ func file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP() []byte {
 	return file_kikigaki_transcript_v1_transcript_proto_rawDescData
 }
 
-var file_kikigaki_transcript_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_kikigaki_transcript_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_kikigaki_transcript_v1_transcript_proto_goTypes = []any{
-	(*Call)(nil),                     // 0: kikigaki.transcript.v1.Call
-	(*CallDetails)(nil),              // 1: kikigaki.transcript.v1.CallDetails
-	(*NewUtterance)(nil),             // 2: kikigaki.transcript.v1.NewUtterance
-	(*Utterance)(nil),                // 3: kikigaki.transcript.v1.Utterance
-	(*AppendUtterancesRequest)(nil),  // 4: kikigaki.transcript.v1.AppendUtterancesRequest
-	(*AppendUtterancesResponse)(nil), // 5: kikigaki.transcript.v1.AppendUtterancesResponse
-	(*EndCallRequest)(nil),           // 6: kikigaki.transcript.v1.EndCallRequest
-	(*EndCallResponse)(nil),          // 7: kikigaki.transcript.v1.EndCallResponse
-	(*GetCallRequest)(nil),           // 8: kikigaki.transcript.v1.GetCallRequest
-	(*GetCallResponse)(nil),          // 9: kikigaki.transcript.v1.GetCallResponse
-	(*ListCallsRequest)(nil),         // 10: kikigaki.transcript.v1.ListCallsRequest
-	(*ListCallsResponse)(nil),        // 11: kikigaki.transcript.v1.ListCallsResponse
-	(*GetTranscriptRequest)(nil),     // 12: kikigaki.transcript.v1.GetTranscriptRequest
-	(*GetTranscriptResponse)(nil),    // 13: kikigaki.transcript.v1.GetTranscriptResponse
-	nil,                              // 14: kikigaki.transcript.v1.Call.LabelsEntry
-	nil,                              // 15: kikigaki.transcript.v1.CallDetails.LabelsEntry
-	(*timestamppb.Timestamp)(nil),    // 16: google.protobuf.Timestamp
+	(*Call)(nil),                          // 0: kikigaki.transcript.v1.Call
+	(*CallLink)(nil),                      // 1: kikigaki.transcript.v1.CallLink
+	(*CallDetails)(nil),                   // 2: kikigaki.transcript.v1.CallDetails
+	(*NewUtterance)(nil),                  // 3: kikigaki.transcript.v1.NewUtterance
+	(*Utterance)(nil),                     // 4: kikigaki.transcript.v1.Utterance
+	(*AppendUtterancesRequest)(nil),       // 5: kikigaki.transcript.v1.AppendUtterancesRequest
+	(*AppendUtterancesResponse)(nil),      // 6: kikigaki.transcript.v1.AppendUtterancesResponse
+	(*StreamUtterancesRequest)(nil),       // 7: kikigaki.transcript.v1.StreamUtterancesRequest
+	(*StreamUtterancesResponse)(nil),      // 8: kikigaki.transcript.v1.StreamUtterancesResponse
+	(*RefusedMessage)(nil),                // 9: kikigaki.transcript.v1.RefusedMessage
+	(*EndCallRequest)(nil),                // 10: kikigaki.transcript.v1.EndCallRequest
+	(*EndCallResponse)(nil),               // 11: kikigaki.transcript.v1.EndCallResponse
+	(*GetCallRequest)(nil),                // 12: kikigaki.transcript.v1.GetCallRequest
+	(*GetCallResponse)(nil),               // 13: kikigaki.transcript.v1.GetCallResponse
+	(*ListCallsRequest)(nil),              // 14: kikigaki.transcript.v1.ListCallsRequest
+	(*CallFilter)(nil),                    // 15: kikigaki.transcript.v1.CallFilter
+	(*ListCallsResponse)(nil),             // 16: kikigaki.transcript.v1.ListCallsResponse
+	(*GetTranscriptRequest)(nil),          // 17: kikigaki.transcript.v1.GetTranscriptRequest
+	(*GetTranscriptResponse)(nil),         // 18: kikigaki.transcript.v1.GetTranscriptResponse
+	(*GetReceiptRequest)(nil),             // 19: kikigaki.transcript.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),            // 20: kikigaki.transcript.v1.GetReceiptResponse
+	(*Receipt)(nil),                       // 21: kikigaki.transcript.v1.Receipt
+	(*Gap)(nil),                           // 22: kikigaki.transcript.v1.Gap
+	(*EraseCallRequest)(nil),              // 23: kikigaki.transcript.v1.EraseCallRequest
+	(*EraseCallResponse)(nil),             // 24: kikigaki.transcript.v1.EraseCallResponse
+	(*GetVoiceLogSettingsRequest)(nil),    // 25: kikigaki.transcript.v1.GetVoiceLogSettingsRequest
+	(*UpdateVoiceLogSettingsRequest)(nil), // 26: kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
+	(*VoiceLogSettings)(nil),              // 27: kikigaki.transcript.v1.VoiceLogSettings
+	(*GetRetentionRequest)(nil),           // 28: kikigaki.transcript.v1.GetRetentionRequest
+	(*UpdateRetentionRequest)(nil),        // 29: kikigaki.transcript.v1.UpdateRetentionRequest
+	(*Retention)(nil),                     // 30: kikigaki.transcript.v1.Retention
+	nil,                                   // 31: kikigaki.transcript.v1.Call.LabelsEntry
+	nil,                                   // 32: kikigaki.transcript.v1.CallDetails.LabelsEntry
+	nil,                                   // 33: kikigaki.transcript.v1.RefusedMessage.ParamsEntry
+	nil,                                   // 34: kikigaki.transcript.v1.CallFilter.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 35: google.protobuf.Timestamp
 }
 var file_kikigaki_transcript_v1_transcript_proto_depIdxs = []int32{
-	16, // 0: kikigaki.transcript.v1.Call.started_at:type_name -> google.protobuf.Timestamp
-	16, // 1: kikigaki.transcript.v1.Call.ended_at:type_name -> google.protobuf.Timestamp
-	14, // 2: kikigaki.transcript.v1.Call.labels:type_name -> kikigaki.transcript.v1.Call.LabelsEntry
-	16, // 3: kikigaki.transcript.v1.CallDetails.started_at:type_name -> google.protobuf.Timestamp
-	15, // 4: kikigaki.transcript.v1.CallDetails.labels:type_name -> kikigaki.transcript.v1.CallDetails.LabelsEntry
-	16, // 5: kikigaki.transcript.v1.Utterance.created_at:type_name -> google.protobuf.Timestamp
-	16, // 6: kikigaki.transcript.v1.Utterance.updated_at:type_name -> google.protobuf.Timestamp
-	1,  // 7: kikigaki.transcript.v1.AppendUtterancesRequest.call:type_name -> kikigaki.transcript.v1.CallDetails
-	2,  // 8: kikigaki.transcript.v1.AppendUtterancesRequest.utterances:type_name -> kikigaki.transcript.v1.NewUtterance
-	16, // 9: kikigaki.transcript.v1.EndCallRequest.ended_at:type_name -> google.protobuf.Timestamp
-	0,  // 10: kikigaki.transcript.v1.EndCallResponse.call:type_name -> kikigaki.transcript.v1.Call
-	0,  // 11: kikigaki.transcript.v1.GetCallResponse.call:type_name -> kikigaki.transcript.v1.Call
-	0,  // 12: kikigaki.transcript.v1.ListCallsResponse.calls:type_name -> kikigaki.transcript.v1.Call
-	3,  // 13: kikigaki.transcript.v1.GetTranscriptResponse.utterances:type_name -> kikigaki.transcript.v1.Utterance
-	0,  // 14: kikigaki.transcript.v1.GetTranscriptResponse.call:type_name -> kikigaki.transcript.v1.Call
-	4,  // 15: kikigaki.transcript.v1.TranscriptService.AppendUtterances:input_type -> kikigaki.transcript.v1.AppendUtterancesRequest
-	6,  // 16: kikigaki.transcript.v1.TranscriptService.EndCall:input_type -> kikigaki.transcript.v1.EndCallRequest
-	8,  // 17: kikigaki.transcript.v1.TranscriptService.GetCall:input_type -> kikigaki.transcript.v1.GetCallRequest
-	10, // 18: kikigaki.transcript.v1.TranscriptService.ListCalls:input_type -> kikigaki.transcript.v1.ListCallsRequest
-	12, // 19: kikigaki.transcript.v1.TranscriptService.GetTranscript:input_type -> kikigaki.transcript.v1.GetTranscriptRequest
-	5,  // 20: kikigaki.transcript.v1.TranscriptService.AppendUtterances:output_type -> kikigaki.transcript.v1.AppendUtterancesResponse
-	7,  // 21: kikigaki.transcript.v1.TranscriptService.EndCall:output_type -> kikigaki.transcript.v1.EndCallResponse
-	9,  // 22: kikigaki.transcript.v1.TranscriptService.GetCall:output_type -> kikigaki.transcript.v1.GetCallResponse
-	11, // 23: kikigaki.transcript.v1.TranscriptService.ListCalls:output_type -> kikigaki.transcript.v1.ListCallsResponse
-	13, // 24: kikigaki.transcript.v1.TranscriptService.GetTranscript:output_type -> kikigaki.transcript.v1.GetTranscriptResponse
-	20, // [20:25] is the sub-list for method output_type
-	15, // [15:20] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	35, // 0: kikigaki.transcript.v1.Call.started_at:type_name -> google.protobuf.Timestamp
+	35, // 1: kikigaki.transcript.v1.Call.ended_at:type_name -> google.protobuf.Timestamp
+	31, // 2: kikigaki.transcript.v1.Call.labels:type_name -> kikigaki.transcript.v1.Call.LabelsEntry
+	1,  // 3: kikigaki.transcript.v1.Call.links:type_name -> kikigaki.transcript.v1.CallLink
+	35, // 4: kikigaki.transcript.v1.CallDetails.started_at:type_name -> google.protobuf.Timestamp
+	32, // 5: kikigaki.transcript.v1.CallDetails.labels:type_name -> kikigaki.transcript.v1.CallDetails.LabelsEntry
+	1,  // 6: kikigaki.transcript.v1.CallDetails.links:type_name -> kikigaki.transcript.v1.CallLink
+	35, // 7: kikigaki.transcript.v1.Utterance.created_at:type_name -> google.protobuf.Timestamp
+	35, // 8: kikigaki.transcript.v1.Utterance.updated_at:type_name -> google.protobuf.Timestamp
+	2,  // 9: kikigaki.transcript.v1.AppendUtterancesRequest.call:type_name -> kikigaki.transcript.v1.CallDetails
+	3,  // 10: kikigaki.transcript.v1.AppendUtterancesRequest.utterances:type_name -> kikigaki.transcript.v1.NewUtterance
+	5,  // 11: kikigaki.transcript.v1.StreamUtterancesRequest.append:type_name -> kikigaki.transcript.v1.AppendUtterancesRequest
+	10, // 12: kikigaki.transcript.v1.StreamUtterancesRequest.end:type_name -> kikigaki.transcript.v1.EndCallRequest
+	9,  // 13: kikigaki.transcript.v1.StreamUtterancesResponse.refused:type_name -> kikigaki.transcript.v1.RefusedMessage
+	33, // 14: kikigaki.transcript.v1.RefusedMessage.params:type_name -> kikigaki.transcript.v1.RefusedMessage.ParamsEntry
+	35, // 15: kikigaki.transcript.v1.EndCallRequest.ended_at:type_name -> google.protobuf.Timestamp
+	0,  // 16: kikigaki.transcript.v1.EndCallResponse.call:type_name -> kikigaki.transcript.v1.Call
+	0,  // 17: kikigaki.transcript.v1.GetCallResponse.call:type_name -> kikigaki.transcript.v1.Call
+	15, // 18: kikigaki.transcript.v1.ListCallsRequest.filter:type_name -> kikigaki.transcript.v1.CallFilter
+	34, // 19: kikigaki.transcript.v1.CallFilter.labels:type_name -> kikigaki.transcript.v1.CallFilter.LabelsEntry
+	35, // 20: kikigaki.transcript.v1.CallFilter.started_from:type_name -> google.protobuf.Timestamp
+	35, // 21: kikigaki.transcript.v1.CallFilter.started_until:type_name -> google.protobuf.Timestamp
+	0,  // 22: kikigaki.transcript.v1.ListCallsResponse.calls:type_name -> kikigaki.transcript.v1.Call
+	4,  // 23: kikigaki.transcript.v1.GetTranscriptResponse.utterances:type_name -> kikigaki.transcript.v1.Utterance
+	0,  // 24: kikigaki.transcript.v1.GetTranscriptResponse.call:type_name -> kikigaki.transcript.v1.Call
+	21, // 25: kikigaki.transcript.v1.GetReceiptResponse.receipt:type_name -> kikigaki.transcript.v1.Receipt
+	22, // 26: kikigaki.transcript.v1.Receipt.gaps:type_name -> kikigaki.transcript.v1.Gap
+	5,  // 27: kikigaki.transcript.v1.TranscriptService.AppendUtterances:input_type -> kikigaki.transcript.v1.AppendUtterancesRequest
+	7,  // 28: kikigaki.transcript.v1.TranscriptService.StreamUtterances:input_type -> kikigaki.transcript.v1.StreamUtterancesRequest
+	10, // 29: kikigaki.transcript.v1.TranscriptService.EndCall:input_type -> kikigaki.transcript.v1.EndCallRequest
+	12, // 30: kikigaki.transcript.v1.TranscriptService.GetCall:input_type -> kikigaki.transcript.v1.GetCallRequest
+	14, // 31: kikigaki.transcript.v1.TranscriptService.ListCalls:input_type -> kikigaki.transcript.v1.ListCallsRequest
+	17, // 32: kikigaki.transcript.v1.TranscriptService.GetTranscript:input_type -> kikigaki.transcript.v1.GetTranscriptRequest
+	19, // 33: kikigaki.transcript.v1.TranscriptService.GetReceipt:input_type -> kikigaki.transcript.v1.GetReceiptRequest
+	23, // 34: kikigaki.transcript.v1.TranscriptService.EraseCall:input_type -> kikigaki.transcript.v1.EraseCallRequest
+	25, // 35: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:input_type -> kikigaki.transcript.v1.GetVoiceLogSettingsRequest
+	26, // 36: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:input_type -> kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
+	28, // 37: kikigaki.transcript.v1.TranscriptService.GetRetention:input_type -> kikigaki.transcript.v1.GetRetentionRequest
+	29, // 38: kikigaki.transcript.v1.TranscriptService.UpdateRetention:input_type -> kikigaki.transcript.v1.UpdateRetentionRequest
+	6,  // 39: kikigaki.transcript.v1.TranscriptService.AppendUtterances:output_type -> kikigaki.transcript.v1.AppendUtterancesResponse
+	8,  // 40: kikigaki.transcript.v1.TranscriptService.StreamUtterances:output_type -> kikigaki.transcript.v1.StreamUtterancesResponse
+	11, // 41: kikigaki.transcript.v1.TranscriptService.EndCall:output_type -> kikigaki.transcript.v1.EndCallResponse
+	13, // 42: kikigaki.transcript.v1.TranscriptService.GetCall:output_type -> kikigaki.transcript.v1.GetCallResponse
+	16, // 43: kikigaki.transcript.v1.TranscriptService.ListCalls:output_type -> kikigaki.transcript.v1.ListCallsResponse
+	18, // 44: kikigaki.transcript.v1.TranscriptService.GetTranscript:output_type -> kikigaki.transcript.v1.GetTranscriptResponse
+	20, // 45: kikigaki.transcript.v1.TranscriptService.GetReceipt:output_type -> kikigaki.transcript.v1.GetReceiptResponse
+	24, // 46: kikigaki.transcript.v1.TranscriptService.EraseCall:output_type -> kikigaki.transcript.v1.EraseCallResponse
+	27, // 47: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:output_type -> kikigaki.transcript.v1.VoiceLogSettings
+	27, // 48: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:output_type -> kikigaki.transcript.v1.VoiceLogSettings
+	30, // 49: kikigaki.transcript.v1.TranscriptService.GetRetention:output_type -> kikigaki.transcript.v1.Retention
+	30, // 50: kikigaki.transcript.v1.TranscriptService.UpdateRetention:output_type -> kikigaki.transcript.v1.Retention
+	39, // [39:51] is the sub-list for method output_type
+	27, // [27:39] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_transcript_v1_transcript_proto_init() }
@@ -1343,15 +2744,16 @@ func file_kikigaki_transcript_v1_transcript_proto_init() {
 	if File_kikigaki_transcript_v1_transcript_proto != nil {
 		return
 	}
-	file_kikigaki_transcript_v1_transcript_proto_msgTypes[2].OneofWrappers = []any{}
 	file_kikigaki_transcript_v1_transcript_proto_msgTypes[3].OneofWrappers = []any{}
+	file_kikigaki_transcript_v1_transcript_proto_msgTypes[4].OneofWrappers = []any{}
+	file_kikigaki_transcript_v1_transcript_proto_msgTypes[26].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_transcript_v1_transcript_proto_rawDesc), len(file_kikigaki_transcript_v1_transcript_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,11 +21,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TranscriptService_AppendUtterances_FullMethodName = "/kikigaki.transcript.v1.TranscriptService/AppendUtterances"
-	TranscriptService_EndCall_FullMethodName          = "/kikigaki.transcript.v1.TranscriptService/EndCall"
-	TranscriptService_GetCall_FullMethodName          = "/kikigaki.transcript.v1.TranscriptService/GetCall"
-	TranscriptService_ListCalls_FullMethodName        = "/kikigaki.transcript.v1.TranscriptService/ListCalls"
-	TranscriptService_GetTranscript_FullMethodName    = "/kikigaki.transcript.v1.TranscriptService/GetTranscript"
+	TranscriptService_AppendUtterances_FullMethodName       = "/kikigaki.transcript.v1.TranscriptService/AppendUtterances"
+	TranscriptService_StreamUtterances_FullMethodName       = "/kikigaki.transcript.v1.TranscriptService/StreamUtterances"
+	TranscriptService_EndCall_FullMethodName                = "/kikigaki.transcript.v1.TranscriptService/EndCall"
+	TranscriptService_GetCall_FullMethodName                = "/kikigaki.transcript.v1.TranscriptService/GetCall"
+	TranscriptService_ListCalls_FullMethodName              = "/kikigaki.transcript.v1.TranscriptService/ListCalls"
+	TranscriptService_GetTranscript_FullMethodName          = "/kikigaki.transcript.v1.TranscriptService/GetTranscript"
+	TranscriptService_GetReceipt_FullMethodName             = "/kikigaki.transcript.v1.TranscriptService/GetReceipt"
+	TranscriptService_EraseCall_FullMethodName              = "/kikigaki.transcript.v1.TranscriptService/EraseCall"
+	TranscriptService_GetVoiceLogSettings_FullMethodName    = "/kikigaki.transcript.v1.TranscriptService/GetVoiceLogSettings"
+	TranscriptService_UpdateVoiceLogSettings_FullMethodName = "/kikigaki.transcript.v1.TranscriptService/UpdateVoiceLogSettings"
+	TranscriptService_GetRetention_FullMethodName           = "/kikigaki.transcript.v1.TranscriptService/GetRetention"
+	TranscriptService_UpdateRetention_FullMethodName        = "/kikigaki.transcript.v1.TranscriptService/UpdateRetention"
 )
 
 // TranscriptServiceClient is the client API for TranscriptService service.
@@ -39,6 +46,12 @@ type TranscriptServiceClient interface {
 	// After the end of the call they are late and still accepted. An answer means they are on disk. CALL_ERASED,
 	// UTTERANCE_TOO_LARGE (16 KiB), CALL_TOO_LARGE (20,000). Needs call permission edit, or the agent's own call.
 	AppendUtterances(ctx context.Context, in *AppendUtterancesRequest, opts ...grpc.CallOption) (*AppendUtterancesResponse, error)
+	// StreamUtterances takes the same as AppendUtterances, message by message, and acknowledges cumulatively: everything up
+	// to a number is on disk or refused. A refused message does not end the stream; those behind it are still taken. Words
+	// of one call stay in the order they were sent in. While a publisher sends faster than the disk takes, the stream's
+	// flow control holds it back. Not repeated by itself: what is not acknowledged when a stream breaks is sent again on
+	// the next, and known again by its ids.
+	StreamUtterances(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamUtterancesRequest, StreamUtterancesResponse], error)
 	// EndCall ends a call and folds its words into parts; again, it returns the same.
 	EndCall(ctx context.Context, in *EndCallRequest, opts ...grpc.CallOption) (*EndCallResponse, error)
 	// GetCall returns one call; NOT_FOUND for an unknown or foreign id.
@@ -47,6 +60,21 @@ type TranscriptServiceClient interface {
 	ListCalls(ctx context.Context, in *ListCallsRequest, opts ...grpc.CallOption) (*ListCallsResponse, error)
 	// GetTranscript returns what was said, at the newest or at an earlier revision.
 	GetTranscript(ctx context.Context, in *GetTranscriptRequest, opts ...grpc.CallOption) (*GetTranscriptResponse, error)
+	// GetReceipt tells a publisher what has arrived of a call: accepted, repeated, corrected, late, and what is missing.
+	GetReceipt(ctx context.Context, in *GetReceiptRequest, opts ...grpc.CallOption) (*GetReceiptResponse, error)
+	// EraseCall erases a call, its words, its analyses and their results for good; what stays is a tombstone without
+	// personal data. Again, it goes on with what is left and answers the same. NOT_FOUND for a call that never was;
+	// FORBIDDEN for others than a system_admin.
+	EraseCall(ctx context.Context, in *EraseCallRequest, opts ...grpc.CallOption) (*EraseCallResponse, error)
+	// GetVoiceLogSettings returns how the tenant's compatible transcript API behaves. FORBIDDEN for others than a
+	// system_admin.
+	GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error)
+	// UpdateVoiceLogSettings changes what is set in the request; REVISION_STALE unless the revision is the newest.
+	UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error)
+	// GetRetention returns how long the tenant keeps finished calls. FORBIDDEN for others than a system_admin.
+	GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*Retention, error)
+	// UpdateRetention changes it; REVISION_STALE unless the revision is the newest.
+	UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*Retention, error)
 }
 
 type transcriptServiceClient struct {
@@ -66,6 +94,19 @@ func (c *transcriptServiceClient) AppendUtterances(ctx context.Context, in *Appe
 	}
 	return out, nil
 }
+
+func (c *transcriptServiceClient) StreamUtterances(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[StreamUtterancesRequest, StreamUtterancesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TranscriptService_ServiceDesc.Streams[0], TranscriptService_StreamUtterances_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StreamUtterancesRequest, StreamUtterancesResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TranscriptService_StreamUtterancesClient = grpc.BidiStreamingClient[StreamUtterancesRequest, StreamUtterancesResponse]
 
 func (c *transcriptServiceClient) EndCall(ctx context.Context, in *EndCallRequest, opts ...grpc.CallOption) (*EndCallResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -107,6 +148,66 @@ func (c *transcriptServiceClient) GetTranscript(ctx context.Context, in *GetTran
 	return out, nil
 }
 
+func (c *transcriptServiceClient) GetReceipt(ctx context.Context, in *GetReceiptRequest, opts ...grpc.CallOption) (*GetReceiptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetReceiptResponse)
+	err := c.cc.Invoke(ctx, TranscriptService_GetReceipt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transcriptServiceClient) EraseCall(ctx context.Context, in *EraseCallRequest, opts ...grpc.CallOption) (*EraseCallResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseCallResponse)
+	err := c.cc.Invoke(ctx, TranscriptService_EraseCall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transcriptServiceClient) GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VoiceLogSettings)
+	err := c.cc.Invoke(ctx, TranscriptService_GetVoiceLogSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transcriptServiceClient) UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VoiceLogSettings)
+	err := c.cc.Invoke(ctx, TranscriptService_UpdateVoiceLogSettings_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transcriptServiceClient) GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*Retention, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Retention)
+	err := c.cc.Invoke(ctx, TranscriptService_GetRetention_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *transcriptServiceClient) UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*Retention, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Retention)
+	err := c.cc.Invoke(ctx, TranscriptService_UpdateRetention_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // TranscriptServiceServer is the server API for TranscriptService service.
 // All implementations must embed UnimplementedTranscriptServiceServer
 // for forward compatibility.
@@ -118,6 +219,12 @@ type TranscriptServiceServer interface {
 	// After the end of the call they are late and still accepted. An answer means they are on disk. CALL_ERASED,
 	// UTTERANCE_TOO_LARGE (16 KiB), CALL_TOO_LARGE (20,000). Needs call permission edit, or the agent's own call.
 	AppendUtterances(context.Context, *AppendUtterancesRequest) (*AppendUtterancesResponse, error)
+	// StreamUtterances takes the same as AppendUtterances, message by message, and acknowledges cumulatively: everything up
+	// to a number is on disk or refused. A refused message does not end the stream; those behind it are still taken. Words
+	// of one call stay in the order they were sent in. While a publisher sends faster than the disk takes, the stream's
+	// flow control holds it back. Not repeated by itself: what is not acknowledged when a stream breaks is sent again on
+	// the next, and known again by its ids.
+	StreamUtterances(grpc.BidiStreamingServer[StreamUtterancesRequest, StreamUtterancesResponse]) error
 	// EndCall ends a call and folds its words into parts; again, it returns the same.
 	EndCall(context.Context, *EndCallRequest) (*EndCallResponse, error)
 	// GetCall returns one call; NOT_FOUND for an unknown or foreign id.
@@ -126,6 +233,21 @@ type TranscriptServiceServer interface {
 	ListCalls(context.Context, *ListCallsRequest) (*ListCallsResponse, error)
 	// GetTranscript returns what was said, at the newest or at an earlier revision.
 	GetTranscript(context.Context, *GetTranscriptRequest) (*GetTranscriptResponse, error)
+	// GetReceipt tells a publisher what has arrived of a call: accepted, repeated, corrected, late, and what is missing.
+	GetReceipt(context.Context, *GetReceiptRequest) (*GetReceiptResponse, error)
+	// EraseCall erases a call, its words, its analyses and their results for good; what stays is a tombstone without
+	// personal data. Again, it goes on with what is left and answers the same. NOT_FOUND for a call that never was;
+	// FORBIDDEN for others than a system_admin.
+	EraseCall(context.Context, *EraseCallRequest) (*EraseCallResponse, error)
+	// GetVoiceLogSettings returns how the tenant's compatible transcript API behaves. FORBIDDEN for others than a
+	// system_admin.
+	GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*VoiceLogSettings, error)
+	// UpdateVoiceLogSettings changes what is set in the request; REVISION_STALE unless the revision is the newest.
+	UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*VoiceLogSettings, error)
+	// GetRetention returns how long the tenant keeps finished calls. FORBIDDEN for others than a system_admin.
+	GetRetention(context.Context, *GetRetentionRequest) (*Retention, error)
+	// UpdateRetention changes it; REVISION_STALE unless the revision is the newest.
+	UpdateRetention(context.Context, *UpdateRetentionRequest) (*Retention, error)
 	mustEmbedUnimplementedTranscriptServiceServer()
 }
 
@@ -139,6 +261,9 @@ type UnimplementedTranscriptServiceServer struct{}
 func (UnimplementedTranscriptServiceServer) AppendUtterances(context.Context, *AppendUtterancesRequest) (*AppendUtterancesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AppendUtterances not implemented")
 }
+func (UnimplementedTranscriptServiceServer) StreamUtterances(grpc.BidiStreamingServer[StreamUtterancesRequest, StreamUtterancesResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamUtterances not implemented")
+}
 func (UnimplementedTranscriptServiceServer) EndCall(context.Context, *EndCallRequest) (*EndCallResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EndCall not implemented")
 }
@@ -150,6 +275,24 @@ func (UnimplementedTranscriptServiceServer) ListCalls(context.Context, *ListCall
 }
 func (UnimplementedTranscriptServiceServer) GetTranscript(context.Context, *GetTranscriptRequest) (*GetTranscriptResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTranscript not implemented")
+}
+func (UnimplementedTranscriptServiceServer) GetReceipt(context.Context, *GetReceiptRequest) (*GetReceiptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReceipt not implemented")
+}
+func (UnimplementedTranscriptServiceServer) EraseCall(context.Context, *EraseCallRequest) (*EraseCallResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseCall not implemented")
+}
+func (UnimplementedTranscriptServiceServer) GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*VoiceLogSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetVoiceLogSettings not implemented")
+}
+func (UnimplementedTranscriptServiceServer) UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*VoiceLogSettings, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateVoiceLogSettings not implemented")
+}
+func (UnimplementedTranscriptServiceServer) GetRetention(context.Context, *GetRetentionRequest) (*Retention, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetRetention not implemented")
+}
+func (UnimplementedTranscriptServiceServer) UpdateRetention(context.Context, *UpdateRetentionRequest) (*Retention, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateRetention not implemented")
 }
 func (UnimplementedTranscriptServiceServer) mustEmbedUnimplementedTranscriptServiceServer() {}
 func (UnimplementedTranscriptServiceServer) testEmbeddedByValue()                           {}
@@ -189,6 +332,13 @@ func _TranscriptService_AppendUtterances_Handler(srv interface{}, ctx context.Co
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _TranscriptService_StreamUtterances_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(TranscriptServiceServer).StreamUtterances(&grpc.GenericServerStream[StreamUtterancesRequest, StreamUtterancesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TranscriptService_StreamUtterancesServer = grpc.BidiStreamingServer[StreamUtterancesRequest, StreamUtterancesResponse]
 
 func _TranscriptService_EndCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(EndCallRequest)
@@ -262,6 +412,114 @@ func _TranscriptService_GetTranscript_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TranscriptService_GetReceipt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReceiptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).GetReceipt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_GetReceipt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).GetReceipt(ctx, req.(*GetReceiptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TranscriptService_EraseCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseCallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).EraseCall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_EraseCall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).EraseCall(ctx, req.(*EraseCallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TranscriptService_GetVoiceLogSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetVoiceLogSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).GetVoiceLogSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_GetVoiceLogSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).GetVoiceLogSettings(ctx, req.(*GetVoiceLogSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TranscriptService_UpdateVoiceLogSettings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateVoiceLogSettingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).UpdateVoiceLogSettings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_UpdateVoiceLogSettings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).UpdateVoiceLogSettings(ctx, req.(*UpdateVoiceLogSettingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TranscriptService_GetRetention_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetRetentionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).GetRetention(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_GetRetention_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).GetRetention(ctx, req.(*GetRetentionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TranscriptService_UpdateRetention_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateRetentionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TranscriptServiceServer).UpdateRetention(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TranscriptService_UpdateRetention_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TranscriptServiceServer).UpdateRetention(ctx, req.(*UpdateRetentionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // TranscriptService_ServiceDesc is the grpc.ServiceDesc for TranscriptService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -289,7 +547,38 @@ var TranscriptService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetTranscript",
 			Handler:    _TranscriptService_GetTranscript_Handler,
 		},
+		{
+			MethodName: "GetReceipt",
+			Handler:    _TranscriptService_GetReceipt_Handler,
+		},
+		{
+			MethodName: "EraseCall",
+			Handler:    _TranscriptService_EraseCall_Handler,
+		},
+		{
+			MethodName: "GetVoiceLogSettings",
+			Handler:    _TranscriptService_GetVoiceLogSettings_Handler,
+		},
+		{
+			MethodName: "UpdateVoiceLogSettings",
+			Handler:    _TranscriptService_UpdateVoiceLogSettings_Handler,
+		},
+		{
+			MethodName: "GetRetention",
+			Handler:    _TranscriptService_GetRetention_Handler,
+		},
+		{
+			MethodName: "UpdateRetention",
+			Handler:    _TranscriptService_UpdateRetention_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "StreamUtterances",
+			Handler:       _TranscriptService_StreamUtterances_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+	},
 	Metadata: "kikigaki/transcript/v1/transcript.proto",
 }
