@@ -15,7 +15,7 @@ import (
 // Conflict says that a compare-and-set was refused: the guard moved, or another write under it is in flight. It is
 // not yet a verdict on the writer's own event, which an earlier try may have stored.
 type Conflict struct {
-	// Guard that refused.
+	// Guard that refused; the zero Guard when a batch was refused and the server did not say which of its guards it was.
 	Guard Guard
 	// InFlight is set when a replicated stream's leader refused because of a proposal it has not yet decided: the
 	// guard need not have moved, and may never.
@@ -24,10 +24,14 @@ type Conflict struct {
 
 // Error names the guard.
 func (c *Conflict) Error() string {
-	if c.InFlight {
-		return fmt.Sprintf("stream: write in flight under %s", c.Guard)
+	guard := c.Guard.String()
+	if c.Guard == (Guard{}) {
+		guard = "a guard of the batch"
 	}
-	return fmt.Sprintf("stream: %s has moved", c.Guard)
+	if c.InFlight {
+		return fmt.Sprintf("stream: write in flight under %s", guard)
+	}
+	return fmt.Sprintf("stream: %s has moved", guard)
 }
 
 // ErrUnknown says that nobody can tell whether an event was stored. The caller may try again with the same event id.
@@ -47,7 +51,7 @@ func (l *Log) Append(ctx context.Context, g Guard, expected uint64, e Event) (ui
 	if e.TTL > 0 {
 		opts = append(opts, jetstream.WithMsgTTL(e.TTL))
 	}
-	return l.seen.append(ctx, e.Subject, func(ctx context.Context) (uint64, error) {
+	return l.seen.append(ctx, "append", e.Subject, func(ctx context.Context) (uint64, error) {
 		ack, err := l.js.PublishMsg(ctx, e.message(ctx), opts...)
 		if err == nil {
 			return ack.Sequence, nil

@@ -35,6 +35,8 @@ type Declaration struct {
 	Memory bool
 	// TTL lets a message say how long it lives ([Event].TTL).
 	TTL bool
+	// Batches lets several messages be written as one ([Log.AppendAll]).
+	Batches bool
 }
 
 // Declare creates the stream if it is missing and changes only what differs: an update without a difference has lost
@@ -119,6 +121,8 @@ func (l *Log) config(d Declaration) jetstream.StreamConfig {
 		Storage:           jetstream.FileStorage,
 		Replicas:          l.replicas,
 		AllowMsgTTL:       d.TTL,
+
+		AllowAtomicPublish: d.Batches,
 	}
 	if d.Memory {
 		cfg.Storage = jetstream.MemoryStorage
@@ -132,7 +136,7 @@ func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	out := have
 	out.Description, out.Subjects = want.Description, want.Subjects
 	out.Discard, out.MaxAge, out.MaxBytes = want.Discard, want.MaxAge, want.MaxBytes
-	out.Replicas, out.AllowMsgTTL = want.Replicas, want.AllowMsgTTL
+	out.Replicas, out.AllowMsgTTL, out.AllowAtomicPublish = want.Replicas, want.AllowMsgTTL, want.AllowAtomicPublish
 	if want.MaxMsgsPerSubject > 0 {
 		out.MaxMsgsPerSubject = want.MaxMsgsPerSubject
 	}

@@ -18,6 +18,7 @@
 //     flight letter by letter.
 //   - A refusal or a missing answer is not a verdict: the write may have been stored. [Log.Commit] looks for its own
 //     event id before it decides again, and says [ErrUnknown] rather than guess. The same id may be committed again.
+//   - [Log.AppendAll] stores several events, each under its own guard, or none of them.
 //   - [Log.Last], [Log.After] and [Log.At] ask the stream's leader, so that a decision never rests on a replica's old
 //     copy.
 //   - [Log.Tail] delivers every message in order, without gap, and once, over lost connections and new leaders.
@@ -34,7 +35,8 @@
 //
 // # Limits
 //
-// An event is as large as the server's max_payload, 1 MiB by default, less its headers. One question to the server
+// A batch is at most [MaxBatch] writes; a stream takes 50 batches at a time and drops what is not complete within 10 s. An
+// event is as large as the server's max_payload, 1 MiB by default, less its headers. One question to the server
 // takes at most 5 s, a [Log.Declare] 20 s, a [Log.Purge] a minute, a [Log.Commit] 8 lost rounds or 20 s. [Log.Tail] asks
 // for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a process. It holds no goroutine.
 //

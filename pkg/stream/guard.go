@@ -1,5 +1,7 @@
 package stream
 
+import "strings"
+
 // Guard is the filter within a stream whose last sequence a compare-and-set names. All writers under one invariant
 // must use an equal guard: a replicated stream's leader notices a write in flight only between guards that are equal
 // letter by letter.
@@ -16,3 +18,20 @@ func (g Guard) Stream() string { return g.stream }
 
 // String names the guard for people.
 func (g Guard) String() string { return g.stream + "/" + g.filter }
+
+// covers tells whether a subject is under the guard: * stands for one token, > for the rest.
+func (g Guard) covers(subject string) bool {
+	filter := strings.Split(g.filter, ".")
+	tokens := strings.Split(subject, ".")
+	for i, want := range filter {
+		switch {
+		case i == len(tokens):
+			return false
+		case want == ">":
+			return true
+		case want != "*" && want != tokens[i]:
+			return false
+		}
+	}
+	return len(filter) == len(tokens)
+}

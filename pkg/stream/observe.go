@@ -38,16 +38,16 @@ func newObserver(scope telemetry.Scope) observer {
 	}
 }
 
-// append measures one write, and makes it a span of the trace that the context belongs to. Without one there is no span:
+// append measures one write, of one event or a batch named after its first, and makes it a span of the trace that the context belongs to. Without one there is no span:
 // what a service does by itself, such as renewing its leases, would fill the place of what people ask for.
-func (o observer) append(ctx context.Context, subject string, write func(context.Context) (uint64, error)) (uint64, error) {
+func (o observer) append(ctx context.Context, operation, subject string, write func(context.Context) (uint64, error)) (uint64, error) {
 	labels := []attribute.KeyValue{
-		semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName("append"),
+		semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(operation),
 		semconv.MessagingDestinationTemplate(template(subject)),
 	}
 	var span trace.Span
 	if trace.SpanContextFromContext(ctx).IsValid() {
-		ctx, span = o.tracer.Start(ctx, "append "+template(subject), trace.WithSpanKind(trace.SpanKindProducer),
+		ctx, span = o.tracer.Start(ctx, operation+" "+template(subject), trace.WithSpanKind(trace.SpanKindProducer),
 			trace.WithAttributes(labels...), trace.WithAttributes(semconv.MessagingOperationTypeSend))
 		defer span.End()
 	}
