@@ -2042,6 +2042,94 @@ func (*GetVoiceLogSettingsRequest) Descriptor() ([]byte, []int) {
 	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{25}
 }
 
+type GetVoiceLogSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *VoiceLogSettings      `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVoiceLogSettingsResponse) Reset() {
+	*x = GetVoiceLogSettingsResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVoiceLogSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVoiceLogSettingsResponse) ProtoMessage() {}
+
+func (x *GetVoiceLogSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVoiceLogSettingsResponse.ProtoReflect.Descriptor instead.
+func (*GetVoiceLogSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetVoiceLogSettingsResponse) GetSettings() *VoiceLogSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type UpdateVoiceLogSettingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      *VoiceLogSettings      `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateVoiceLogSettingsResponse) Reset() {
+	*x = UpdateVoiceLogSettingsResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateVoiceLogSettingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateVoiceLogSettingsResponse) ProtoMessage() {}
+
+func (x *UpdateVoiceLogSettingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateVoiceLogSettingsResponse.ProtoReflect.Descriptor instead.
+func (*UpdateVoiceLogSettingsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *UpdateVoiceLogSettingsResponse) GetSettings() *VoiceLogSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 type UpdateVoiceLogSettingsRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Revision        uint32                 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -2056,7 +2144,7 @@ type UpdateVoiceLogSettingsRequest struct {
 
 func (x *UpdateVoiceLogSettingsRequest) Reset() {
 	*x = UpdateVoiceLogSettingsRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2156,7 @@ func (x *UpdateVoiceLogSettingsRequest) String() string {
 func (*UpdateVoiceLogSettingsRequest) ProtoMessage() {}
 
 func (x *UpdateVoiceLogSettingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[26]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2169,7 @@ func (x *UpdateVoiceLogSettingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateVoiceLogSettingsRequest.ProtoReflect.Descriptor instead.
 func (*UpdateVoiceLogSettingsRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{26}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateVoiceLogSettingsRequest) GetRevision() uint32 {
@@ -2148,7 +2236,7 @@ type VoiceLogSettings struct {
 
 func (x *VoiceLogSettings) Reset() {
 	*x = VoiceLogSettings{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2160,7 +2248,7 @@ func (x *VoiceLogSettings) String() string {
 func (*VoiceLogSettings) ProtoMessage() {}
 
 func (x *VoiceLogSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[27]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2173,7 +2261,7 @@ func (x *VoiceLogSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoiceLogSettings.ProtoReflect.Descriptor instead.
 func (*VoiceLogSettings) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{27}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VoiceLogSettings) GetRevision() uint32 {
@@ -2247,7 +2335,7 @@ type GetRetentionRequest struct {
 
 func (x *GetRetentionRequest) Reset() {
 	*x = GetRetentionRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +2347,7 @@ func (x *GetRetentionRequest) String() string {
 func (*GetRetentionRequest) ProtoMessage() {}
 
 func (x *GetRetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[28]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +2360,95 @@ func (x *GetRetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRetentionRequest.ProtoReflect.Descriptor instead.
 func (*GetRetentionRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{28}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{30}
+}
+
+type GetRetentionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Retention     *Retention             `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRetentionResponse) Reset() {
+	*x = GetRetentionResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRetentionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRetentionResponse) ProtoMessage() {}
+
+func (x *GetRetentionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRetentionResponse.ProtoReflect.Descriptor instead.
+func (*GetRetentionResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *GetRetentionResponse) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+type UpdateRetentionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Retention     *Retention             `protobuf:"bytes,1,opt,name=retention,proto3" json:"retention,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRetentionResponse) Reset() {
+	*x = UpdateRetentionResponse{}
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRetentionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRetentionResponse) ProtoMessage() {}
+
+func (x *UpdateRetentionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRetentionResponse.ProtoReflect.Descriptor instead.
+func (*UpdateRetentionResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *UpdateRetentionResponse) GetRetention() *Retention {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
 }
 
 type UpdateRetentionRequest struct {
@@ -2286,7 +2462,7 @@ type UpdateRetentionRequest struct {
 
 func (x *UpdateRetentionRequest) Reset() {
 	*x = UpdateRetentionRequest{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2474,7 @@ func (x *UpdateRetentionRequest) String() string {
 func (*UpdateRetentionRequest) ProtoMessage() {}
 
 func (x *UpdateRetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[29]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2487,7 @@ func (x *UpdateRetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRetentionRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRetentionRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{29}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UpdateRetentionRequest) GetRevision() uint32 {
@@ -2340,7 +2516,7 @@ type Retention struct {
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2352,7 +2528,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[30]
+	mi := &file_kikigaki_transcript_v1_transcript_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2365,7 +2541,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{30}
+	return file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Retention) GetRevision() uint32 {
@@ -2580,7 +2756,11 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\acall_id\x18\x01 \x01(\tR\x06callId\"/\n" +
 	"\x11EraseCallResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\"\x1c\n" +
-	"\x1aGetVoiceLogSettingsRequest\"\xc5\x02\n" +
+	"\x1aGetVoiceLogSettingsRequest\"c\n" +
+	"\x1bGetVoiceLogSettingsResponse\x12D\n" +
+	"\bsettings\x18\x01 \x01(\v2(.kikigaki.transcript.v1.VoiceLogSettingsR\bsettings\"f\n" +
+	"\x1eUpdateVoiceLogSettingsResponse\x12D\n" +
+	"\bsettings\x18\x01 \x01(\v2(.kikigaki.transcript.v1.VoiceLogSettingsR\bsettings\"\xc5\x02\n" +
 	"\x1dUpdateVoiceLogSettingsRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12\x1d\n" +
 	"\aenabled\x18\x02 \x01(\bH\x00R\aenabled\x88\x01\x01\x12\"\n" +
@@ -2606,13 +2786,17 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\x05month\x18\a \x01(\tR\x05month\x12#\n" +
 	"\rused_requests\x18\b \x01(\x04R\fusedRequests\x12!\n" +
 	"\fused_objects\x18\t \x01(\x04R\vusedObjects\"\x15\n" +
-	"\x13GetRetentionRequest\"H\n" +
+	"\x13GetRetentionRequest\"W\n" +
+	"\x14GetRetentionResponse\x12?\n" +
+	"\tretention\x18\x01 \x01(\v2!.kikigaki.transcript.v1.RetentionR\tretention\"Z\n" +
+	"\x17UpdateRetentionResponse\x12?\n" +
+	"\tretention\x18\x01 \x01(\v2!.kikigaki.transcript.v1.RetentionR\tretention\"H\n" +
 	"\x16UpdateRetentionRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12\x12\n" +
 	"\x04days\x18\x02 \x01(\rR\x04days\";\n" +
 	"\tRetention\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12\x12\n" +
-	"\x04days\x18\x02 \x01(\rR\x04days2\xb7\n" +
+	"\x04days\x18\x02 \x01(\rR\x04days2\xeb\n" +
 	"\n" +
 	"\x11TranscriptService\x12z\n" +
 	"\x10AppendUtterances\x12/.kikigaki.transcript.v1.AppendUtterancesRequest\x1a0.kikigaki.transcript.v1.AppendUtterancesResponse\"\x03\x90\x02\x02\x12y\n" +
@@ -2623,11 +2807,11 @@ const file_kikigaki_transcript_v1_transcript_proto_rawDesc = "" +
 	"\rGetTranscript\x12,.kikigaki.transcript.v1.GetTranscriptRequest\x1a-.kikigaki.transcript.v1.GetTranscriptResponse\"\x03\x90\x02\x01\x12h\n" +
 	"\n" +
 	"GetReceipt\x12).kikigaki.transcript.v1.GetReceiptRequest\x1a*.kikigaki.transcript.v1.GetReceiptResponse\"\x03\x90\x02\x01\x12e\n" +
-	"\tEraseCall\x12(.kikigaki.transcript.v1.EraseCallRequest\x1a).kikigaki.transcript.v1.EraseCallResponse\"\x03\x90\x02\x02\x12x\n" +
-	"\x13GetVoiceLogSettings\x122.kikigaki.transcript.v1.GetVoiceLogSettingsRequest\x1a(.kikigaki.transcript.v1.VoiceLogSettings\"\x03\x90\x02\x01\x12y\n" +
-	"\x16UpdateVoiceLogSettings\x125.kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest\x1a(.kikigaki.transcript.v1.VoiceLogSettings\x12c\n" +
-	"\fGetRetention\x12+.kikigaki.transcript.v1.GetRetentionRequest\x1a!.kikigaki.transcript.v1.Retention\"\x03\x90\x02\x01\x12d\n" +
-	"\x0fUpdateRetention\x12..kikigaki.transcript.v1.UpdateRetentionRequest\x1a!.kikigaki.transcript.v1.RetentionBHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
+	"\tEraseCall\x12(.kikigaki.transcript.v1.EraseCallRequest\x1a).kikigaki.transcript.v1.EraseCallResponse\"\x03\x90\x02\x02\x12\x83\x01\n" +
+	"\x13GetVoiceLogSettings\x122.kikigaki.transcript.v1.GetVoiceLogSettingsRequest\x1a3.kikigaki.transcript.v1.GetVoiceLogSettingsResponse\"\x03\x90\x02\x01\x12\x87\x01\n" +
+	"\x16UpdateVoiceLogSettings\x125.kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest\x1a6.kikigaki.transcript.v1.UpdateVoiceLogSettingsResponse\x12n\n" +
+	"\fGetRetention\x12+.kikigaki.transcript.v1.GetRetentionRequest\x1a,.kikigaki.transcript.v1.GetRetentionResponse\"\x03\x90\x02\x01\x12r\n" +
+	"\x0fUpdateRetention\x12..kikigaki.transcript.v1.UpdateRetentionRequest\x1a/.kikigaki.transcript.v1.UpdateRetentionResponseBHZFgithub.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1;transcriptv1b\x06proto3"
 
 var (
 	file_kikigaki_transcript_v1_transcript_proto_rawDescOnce sync.Once
@@ -2641,102 +2825,110 @@ func file_kikigaki_transcript_v1_transcript_proto_rawDescGZIP() []byte {
 	return file_kikigaki_transcript_v1_transcript_proto_rawDescData
 }
 
-var file_kikigaki_transcript_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
+var file_kikigaki_transcript_v1_transcript_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_kikigaki_transcript_v1_transcript_proto_goTypes = []any{
-	(*Call)(nil),                          // 0: kikigaki.transcript.v1.Call
-	(*CallLink)(nil),                      // 1: kikigaki.transcript.v1.CallLink
-	(*CallDetails)(nil),                   // 2: kikigaki.transcript.v1.CallDetails
-	(*NewUtterance)(nil),                  // 3: kikigaki.transcript.v1.NewUtterance
-	(*Utterance)(nil),                     // 4: kikigaki.transcript.v1.Utterance
-	(*AppendUtterancesRequest)(nil),       // 5: kikigaki.transcript.v1.AppendUtterancesRequest
-	(*AppendUtterancesResponse)(nil),      // 6: kikigaki.transcript.v1.AppendUtterancesResponse
-	(*StreamUtterancesRequest)(nil),       // 7: kikigaki.transcript.v1.StreamUtterancesRequest
-	(*StreamUtterancesResponse)(nil),      // 8: kikigaki.transcript.v1.StreamUtterancesResponse
-	(*RefusedMessage)(nil),                // 9: kikigaki.transcript.v1.RefusedMessage
-	(*EndCallRequest)(nil),                // 10: kikigaki.transcript.v1.EndCallRequest
-	(*EndCallResponse)(nil),               // 11: kikigaki.transcript.v1.EndCallResponse
-	(*GetCallRequest)(nil),                // 12: kikigaki.transcript.v1.GetCallRequest
-	(*GetCallResponse)(nil),               // 13: kikigaki.transcript.v1.GetCallResponse
-	(*ListCallsRequest)(nil),              // 14: kikigaki.transcript.v1.ListCallsRequest
-	(*CallFilter)(nil),                    // 15: kikigaki.transcript.v1.CallFilter
-	(*ListCallsResponse)(nil),             // 16: kikigaki.transcript.v1.ListCallsResponse
-	(*GetTranscriptRequest)(nil),          // 17: kikigaki.transcript.v1.GetTranscriptRequest
-	(*GetTranscriptResponse)(nil),         // 18: kikigaki.transcript.v1.GetTranscriptResponse
-	(*GetReceiptRequest)(nil),             // 19: kikigaki.transcript.v1.GetReceiptRequest
-	(*GetReceiptResponse)(nil),            // 20: kikigaki.transcript.v1.GetReceiptResponse
-	(*Receipt)(nil),                       // 21: kikigaki.transcript.v1.Receipt
-	(*Gap)(nil),                           // 22: kikigaki.transcript.v1.Gap
-	(*EraseCallRequest)(nil),              // 23: kikigaki.transcript.v1.EraseCallRequest
-	(*EraseCallResponse)(nil),             // 24: kikigaki.transcript.v1.EraseCallResponse
-	(*GetVoiceLogSettingsRequest)(nil),    // 25: kikigaki.transcript.v1.GetVoiceLogSettingsRequest
-	(*UpdateVoiceLogSettingsRequest)(nil), // 26: kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
-	(*VoiceLogSettings)(nil),              // 27: kikigaki.transcript.v1.VoiceLogSettings
-	(*GetRetentionRequest)(nil),           // 28: kikigaki.transcript.v1.GetRetentionRequest
-	(*UpdateRetentionRequest)(nil),        // 29: kikigaki.transcript.v1.UpdateRetentionRequest
-	(*Retention)(nil),                     // 30: kikigaki.transcript.v1.Retention
-	nil,                                   // 31: kikigaki.transcript.v1.Call.LabelsEntry
-	nil,                                   // 32: kikigaki.transcript.v1.CallDetails.LabelsEntry
-	nil,                                   // 33: kikigaki.transcript.v1.RefusedMessage.ParamsEntry
-	nil,                                   // 34: kikigaki.transcript.v1.CallFilter.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 35: google.protobuf.Timestamp
+	(*Call)(nil),                           // 0: kikigaki.transcript.v1.Call
+	(*CallLink)(nil),                       // 1: kikigaki.transcript.v1.CallLink
+	(*CallDetails)(nil),                    // 2: kikigaki.transcript.v1.CallDetails
+	(*NewUtterance)(nil),                   // 3: kikigaki.transcript.v1.NewUtterance
+	(*Utterance)(nil),                      // 4: kikigaki.transcript.v1.Utterance
+	(*AppendUtterancesRequest)(nil),        // 5: kikigaki.transcript.v1.AppendUtterancesRequest
+	(*AppendUtterancesResponse)(nil),       // 6: kikigaki.transcript.v1.AppendUtterancesResponse
+	(*StreamUtterancesRequest)(nil),        // 7: kikigaki.transcript.v1.StreamUtterancesRequest
+	(*StreamUtterancesResponse)(nil),       // 8: kikigaki.transcript.v1.StreamUtterancesResponse
+	(*RefusedMessage)(nil),                 // 9: kikigaki.transcript.v1.RefusedMessage
+	(*EndCallRequest)(nil),                 // 10: kikigaki.transcript.v1.EndCallRequest
+	(*EndCallResponse)(nil),                // 11: kikigaki.transcript.v1.EndCallResponse
+	(*GetCallRequest)(nil),                 // 12: kikigaki.transcript.v1.GetCallRequest
+	(*GetCallResponse)(nil),                // 13: kikigaki.transcript.v1.GetCallResponse
+	(*ListCallsRequest)(nil),               // 14: kikigaki.transcript.v1.ListCallsRequest
+	(*CallFilter)(nil),                     // 15: kikigaki.transcript.v1.CallFilter
+	(*ListCallsResponse)(nil),              // 16: kikigaki.transcript.v1.ListCallsResponse
+	(*GetTranscriptRequest)(nil),           // 17: kikigaki.transcript.v1.GetTranscriptRequest
+	(*GetTranscriptResponse)(nil),          // 18: kikigaki.transcript.v1.GetTranscriptResponse
+	(*GetReceiptRequest)(nil),              // 19: kikigaki.transcript.v1.GetReceiptRequest
+	(*GetReceiptResponse)(nil),             // 20: kikigaki.transcript.v1.GetReceiptResponse
+	(*Receipt)(nil),                        // 21: kikigaki.transcript.v1.Receipt
+	(*Gap)(nil),                            // 22: kikigaki.transcript.v1.Gap
+	(*EraseCallRequest)(nil),               // 23: kikigaki.transcript.v1.EraseCallRequest
+	(*EraseCallResponse)(nil),              // 24: kikigaki.transcript.v1.EraseCallResponse
+	(*GetVoiceLogSettingsRequest)(nil),     // 25: kikigaki.transcript.v1.GetVoiceLogSettingsRequest
+	(*GetVoiceLogSettingsResponse)(nil),    // 26: kikigaki.transcript.v1.GetVoiceLogSettingsResponse
+	(*UpdateVoiceLogSettingsResponse)(nil), // 27: kikigaki.transcript.v1.UpdateVoiceLogSettingsResponse
+	(*UpdateVoiceLogSettingsRequest)(nil),  // 28: kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
+	(*VoiceLogSettings)(nil),               // 29: kikigaki.transcript.v1.VoiceLogSettings
+	(*GetRetentionRequest)(nil),            // 30: kikigaki.transcript.v1.GetRetentionRequest
+	(*GetRetentionResponse)(nil),           // 31: kikigaki.transcript.v1.GetRetentionResponse
+	(*UpdateRetentionResponse)(nil),        // 32: kikigaki.transcript.v1.UpdateRetentionResponse
+	(*UpdateRetentionRequest)(nil),         // 33: kikigaki.transcript.v1.UpdateRetentionRequest
+	(*Retention)(nil),                      // 34: kikigaki.transcript.v1.Retention
+	nil,                                    // 35: kikigaki.transcript.v1.Call.LabelsEntry
+	nil,                                    // 36: kikigaki.transcript.v1.CallDetails.LabelsEntry
+	nil,                                    // 37: kikigaki.transcript.v1.RefusedMessage.ParamsEntry
+	nil,                                    // 38: kikigaki.transcript.v1.CallFilter.LabelsEntry
+	(*timestamppb.Timestamp)(nil),          // 39: google.protobuf.Timestamp
 }
 var file_kikigaki_transcript_v1_transcript_proto_depIdxs = []int32{
-	35, // 0: kikigaki.transcript.v1.Call.started_at:type_name -> google.protobuf.Timestamp
-	35, // 1: kikigaki.transcript.v1.Call.ended_at:type_name -> google.protobuf.Timestamp
-	31, // 2: kikigaki.transcript.v1.Call.labels:type_name -> kikigaki.transcript.v1.Call.LabelsEntry
+	39, // 0: kikigaki.transcript.v1.Call.started_at:type_name -> google.protobuf.Timestamp
+	39, // 1: kikigaki.transcript.v1.Call.ended_at:type_name -> google.protobuf.Timestamp
+	35, // 2: kikigaki.transcript.v1.Call.labels:type_name -> kikigaki.transcript.v1.Call.LabelsEntry
 	1,  // 3: kikigaki.transcript.v1.Call.links:type_name -> kikigaki.transcript.v1.CallLink
-	35, // 4: kikigaki.transcript.v1.CallDetails.started_at:type_name -> google.protobuf.Timestamp
-	32, // 5: kikigaki.transcript.v1.CallDetails.labels:type_name -> kikigaki.transcript.v1.CallDetails.LabelsEntry
+	39, // 4: kikigaki.transcript.v1.CallDetails.started_at:type_name -> google.protobuf.Timestamp
+	36, // 5: kikigaki.transcript.v1.CallDetails.labels:type_name -> kikigaki.transcript.v1.CallDetails.LabelsEntry
 	1,  // 6: kikigaki.transcript.v1.CallDetails.links:type_name -> kikigaki.transcript.v1.CallLink
-	35, // 7: kikigaki.transcript.v1.Utterance.created_at:type_name -> google.protobuf.Timestamp
-	35, // 8: kikigaki.transcript.v1.Utterance.updated_at:type_name -> google.protobuf.Timestamp
+	39, // 7: kikigaki.transcript.v1.Utterance.created_at:type_name -> google.protobuf.Timestamp
+	39, // 8: kikigaki.transcript.v1.Utterance.updated_at:type_name -> google.protobuf.Timestamp
 	2,  // 9: kikigaki.transcript.v1.AppendUtterancesRequest.call:type_name -> kikigaki.transcript.v1.CallDetails
 	3,  // 10: kikigaki.transcript.v1.AppendUtterancesRequest.utterances:type_name -> kikigaki.transcript.v1.NewUtterance
 	5,  // 11: kikigaki.transcript.v1.StreamUtterancesRequest.append:type_name -> kikigaki.transcript.v1.AppendUtterancesRequest
 	10, // 12: kikigaki.transcript.v1.StreamUtterancesRequest.end:type_name -> kikigaki.transcript.v1.EndCallRequest
 	9,  // 13: kikigaki.transcript.v1.StreamUtterancesResponse.refused:type_name -> kikigaki.transcript.v1.RefusedMessage
-	33, // 14: kikigaki.transcript.v1.RefusedMessage.params:type_name -> kikigaki.transcript.v1.RefusedMessage.ParamsEntry
-	35, // 15: kikigaki.transcript.v1.EndCallRequest.ended_at:type_name -> google.protobuf.Timestamp
+	37, // 14: kikigaki.transcript.v1.RefusedMessage.params:type_name -> kikigaki.transcript.v1.RefusedMessage.ParamsEntry
+	39, // 15: kikigaki.transcript.v1.EndCallRequest.ended_at:type_name -> google.protobuf.Timestamp
 	0,  // 16: kikigaki.transcript.v1.EndCallResponse.call:type_name -> kikigaki.transcript.v1.Call
 	0,  // 17: kikigaki.transcript.v1.GetCallResponse.call:type_name -> kikigaki.transcript.v1.Call
 	15, // 18: kikigaki.transcript.v1.ListCallsRequest.filter:type_name -> kikigaki.transcript.v1.CallFilter
-	34, // 19: kikigaki.transcript.v1.CallFilter.labels:type_name -> kikigaki.transcript.v1.CallFilter.LabelsEntry
-	35, // 20: kikigaki.transcript.v1.CallFilter.started_from:type_name -> google.protobuf.Timestamp
-	35, // 21: kikigaki.transcript.v1.CallFilter.started_until:type_name -> google.protobuf.Timestamp
+	38, // 19: kikigaki.transcript.v1.CallFilter.labels:type_name -> kikigaki.transcript.v1.CallFilter.LabelsEntry
+	39, // 20: kikigaki.transcript.v1.CallFilter.started_from:type_name -> google.protobuf.Timestamp
+	39, // 21: kikigaki.transcript.v1.CallFilter.started_until:type_name -> google.protobuf.Timestamp
 	0,  // 22: kikigaki.transcript.v1.ListCallsResponse.calls:type_name -> kikigaki.transcript.v1.Call
 	4,  // 23: kikigaki.transcript.v1.GetTranscriptResponse.utterances:type_name -> kikigaki.transcript.v1.Utterance
 	0,  // 24: kikigaki.transcript.v1.GetTranscriptResponse.call:type_name -> kikigaki.transcript.v1.Call
 	21, // 25: kikigaki.transcript.v1.GetReceiptResponse.receipt:type_name -> kikigaki.transcript.v1.Receipt
 	22, // 26: kikigaki.transcript.v1.Receipt.gaps:type_name -> kikigaki.transcript.v1.Gap
-	5,  // 27: kikigaki.transcript.v1.TranscriptService.AppendUtterances:input_type -> kikigaki.transcript.v1.AppendUtterancesRequest
-	7,  // 28: kikigaki.transcript.v1.TranscriptService.StreamUtterances:input_type -> kikigaki.transcript.v1.StreamUtterancesRequest
-	10, // 29: kikigaki.transcript.v1.TranscriptService.EndCall:input_type -> kikigaki.transcript.v1.EndCallRequest
-	12, // 30: kikigaki.transcript.v1.TranscriptService.GetCall:input_type -> kikigaki.transcript.v1.GetCallRequest
-	14, // 31: kikigaki.transcript.v1.TranscriptService.ListCalls:input_type -> kikigaki.transcript.v1.ListCallsRequest
-	17, // 32: kikigaki.transcript.v1.TranscriptService.GetTranscript:input_type -> kikigaki.transcript.v1.GetTranscriptRequest
-	19, // 33: kikigaki.transcript.v1.TranscriptService.GetReceipt:input_type -> kikigaki.transcript.v1.GetReceiptRequest
-	23, // 34: kikigaki.transcript.v1.TranscriptService.EraseCall:input_type -> kikigaki.transcript.v1.EraseCallRequest
-	25, // 35: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:input_type -> kikigaki.transcript.v1.GetVoiceLogSettingsRequest
-	26, // 36: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:input_type -> kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
-	28, // 37: kikigaki.transcript.v1.TranscriptService.GetRetention:input_type -> kikigaki.transcript.v1.GetRetentionRequest
-	29, // 38: kikigaki.transcript.v1.TranscriptService.UpdateRetention:input_type -> kikigaki.transcript.v1.UpdateRetentionRequest
-	6,  // 39: kikigaki.transcript.v1.TranscriptService.AppendUtterances:output_type -> kikigaki.transcript.v1.AppendUtterancesResponse
-	8,  // 40: kikigaki.transcript.v1.TranscriptService.StreamUtterances:output_type -> kikigaki.transcript.v1.StreamUtterancesResponse
-	11, // 41: kikigaki.transcript.v1.TranscriptService.EndCall:output_type -> kikigaki.transcript.v1.EndCallResponse
-	13, // 42: kikigaki.transcript.v1.TranscriptService.GetCall:output_type -> kikigaki.transcript.v1.GetCallResponse
-	16, // 43: kikigaki.transcript.v1.TranscriptService.ListCalls:output_type -> kikigaki.transcript.v1.ListCallsResponse
-	18, // 44: kikigaki.transcript.v1.TranscriptService.GetTranscript:output_type -> kikigaki.transcript.v1.GetTranscriptResponse
-	20, // 45: kikigaki.transcript.v1.TranscriptService.GetReceipt:output_type -> kikigaki.transcript.v1.GetReceiptResponse
-	24, // 46: kikigaki.transcript.v1.TranscriptService.EraseCall:output_type -> kikigaki.transcript.v1.EraseCallResponse
-	27, // 47: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:output_type -> kikigaki.transcript.v1.VoiceLogSettings
-	27, // 48: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:output_type -> kikigaki.transcript.v1.VoiceLogSettings
-	30, // 49: kikigaki.transcript.v1.TranscriptService.GetRetention:output_type -> kikigaki.transcript.v1.Retention
-	30, // 50: kikigaki.transcript.v1.TranscriptService.UpdateRetention:output_type -> kikigaki.transcript.v1.Retention
-	39, // [39:51] is the sub-list for method output_type
-	27, // [27:39] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	29, // 27: kikigaki.transcript.v1.GetVoiceLogSettingsResponse.settings:type_name -> kikigaki.transcript.v1.VoiceLogSettings
+	29, // 28: kikigaki.transcript.v1.UpdateVoiceLogSettingsResponse.settings:type_name -> kikigaki.transcript.v1.VoiceLogSettings
+	34, // 29: kikigaki.transcript.v1.GetRetentionResponse.retention:type_name -> kikigaki.transcript.v1.Retention
+	34, // 30: kikigaki.transcript.v1.UpdateRetentionResponse.retention:type_name -> kikigaki.transcript.v1.Retention
+	5,  // 31: kikigaki.transcript.v1.TranscriptService.AppendUtterances:input_type -> kikigaki.transcript.v1.AppendUtterancesRequest
+	7,  // 32: kikigaki.transcript.v1.TranscriptService.StreamUtterances:input_type -> kikigaki.transcript.v1.StreamUtterancesRequest
+	10, // 33: kikigaki.transcript.v1.TranscriptService.EndCall:input_type -> kikigaki.transcript.v1.EndCallRequest
+	12, // 34: kikigaki.transcript.v1.TranscriptService.GetCall:input_type -> kikigaki.transcript.v1.GetCallRequest
+	14, // 35: kikigaki.transcript.v1.TranscriptService.ListCalls:input_type -> kikigaki.transcript.v1.ListCallsRequest
+	17, // 36: kikigaki.transcript.v1.TranscriptService.GetTranscript:input_type -> kikigaki.transcript.v1.GetTranscriptRequest
+	19, // 37: kikigaki.transcript.v1.TranscriptService.GetReceipt:input_type -> kikigaki.transcript.v1.GetReceiptRequest
+	23, // 38: kikigaki.transcript.v1.TranscriptService.EraseCall:input_type -> kikigaki.transcript.v1.EraseCallRequest
+	25, // 39: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:input_type -> kikigaki.transcript.v1.GetVoiceLogSettingsRequest
+	28, // 40: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:input_type -> kikigaki.transcript.v1.UpdateVoiceLogSettingsRequest
+	30, // 41: kikigaki.transcript.v1.TranscriptService.GetRetention:input_type -> kikigaki.transcript.v1.GetRetentionRequest
+	33, // 42: kikigaki.transcript.v1.TranscriptService.UpdateRetention:input_type -> kikigaki.transcript.v1.UpdateRetentionRequest
+	6,  // 43: kikigaki.transcript.v1.TranscriptService.AppendUtterances:output_type -> kikigaki.transcript.v1.AppendUtterancesResponse
+	8,  // 44: kikigaki.transcript.v1.TranscriptService.StreamUtterances:output_type -> kikigaki.transcript.v1.StreamUtterancesResponse
+	11, // 45: kikigaki.transcript.v1.TranscriptService.EndCall:output_type -> kikigaki.transcript.v1.EndCallResponse
+	13, // 46: kikigaki.transcript.v1.TranscriptService.GetCall:output_type -> kikigaki.transcript.v1.GetCallResponse
+	16, // 47: kikigaki.transcript.v1.TranscriptService.ListCalls:output_type -> kikigaki.transcript.v1.ListCallsResponse
+	18, // 48: kikigaki.transcript.v1.TranscriptService.GetTranscript:output_type -> kikigaki.transcript.v1.GetTranscriptResponse
+	20, // 49: kikigaki.transcript.v1.TranscriptService.GetReceipt:output_type -> kikigaki.transcript.v1.GetReceiptResponse
+	24, // 50: kikigaki.transcript.v1.TranscriptService.EraseCall:output_type -> kikigaki.transcript.v1.EraseCallResponse
+	26, // 51: kikigaki.transcript.v1.TranscriptService.GetVoiceLogSettings:output_type -> kikigaki.transcript.v1.GetVoiceLogSettingsResponse
+	27, // 52: kikigaki.transcript.v1.TranscriptService.UpdateVoiceLogSettings:output_type -> kikigaki.transcript.v1.UpdateVoiceLogSettingsResponse
+	31, // 53: kikigaki.transcript.v1.TranscriptService.GetRetention:output_type -> kikigaki.transcript.v1.GetRetentionResponse
+	32, // 54: kikigaki.transcript.v1.TranscriptService.UpdateRetention:output_type -> kikigaki.transcript.v1.UpdateRetentionResponse
+	43, // [43:55] is the sub-list for method output_type
+	31, // [31:43] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_transcript_v1_transcript_proto_init() }
@@ -2746,14 +2938,14 @@ func file_kikigaki_transcript_v1_transcript_proto_init() {
 	}
 	file_kikigaki_transcript_v1_transcript_proto_msgTypes[3].OneofWrappers = []any{}
 	file_kikigaki_transcript_v1_transcript_proto_msgTypes[4].OneofWrappers = []any{}
-	file_kikigaki_transcript_v1_transcript_proto_msgTypes[26].OneofWrappers = []any{}
+	file_kikigaki_transcript_v1_transcript_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_transcript_v1_transcript_proto_rawDesc), len(file_kikigaki_transcript_v1_transcript_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   35,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -68,13 +68,13 @@ type TranscriptServiceClient interface {
 	EraseCall(ctx context.Context, in *EraseCallRequest, opts ...grpc.CallOption) (*EraseCallResponse, error)
 	// GetVoiceLogSettings returns how the tenant's compatible transcript API behaves. FORBIDDEN for others than a
 	// system_admin.
-	GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error)
+	GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*GetVoiceLogSettingsResponse, error)
 	// UpdateVoiceLogSettings changes what is set in the request; REVISION_STALE unless the revision is the newest.
-	UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error)
+	UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*UpdateVoiceLogSettingsResponse, error)
 	// GetRetention returns how long the tenant keeps finished calls. FORBIDDEN for others than a system_admin.
-	GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*Retention, error)
+	GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*GetRetentionResponse, error)
 	// UpdateRetention changes it; REVISION_STALE unless the revision is the newest.
-	UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*Retention, error)
+	UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*UpdateRetentionResponse, error)
 }
 
 type transcriptServiceClient struct {
@@ -168,9 +168,9 @@ func (c *transcriptServiceClient) EraseCall(ctx context.Context, in *EraseCallRe
 	return out, nil
 }
 
-func (c *transcriptServiceClient) GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error) {
+func (c *transcriptServiceClient) GetVoiceLogSettings(ctx context.Context, in *GetVoiceLogSettingsRequest, opts ...grpc.CallOption) (*GetVoiceLogSettingsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(VoiceLogSettings)
+	out := new(GetVoiceLogSettingsResponse)
 	err := c.cc.Invoke(ctx, TranscriptService_GetVoiceLogSettings_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -178,9 +178,9 @@ func (c *transcriptServiceClient) GetVoiceLogSettings(ctx context.Context, in *G
 	return out, nil
 }
 
-func (c *transcriptServiceClient) UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*VoiceLogSettings, error) {
+func (c *transcriptServiceClient) UpdateVoiceLogSettings(ctx context.Context, in *UpdateVoiceLogSettingsRequest, opts ...grpc.CallOption) (*UpdateVoiceLogSettingsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(VoiceLogSettings)
+	out := new(UpdateVoiceLogSettingsResponse)
 	err := c.cc.Invoke(ctx, TranscriptService_UpdateVoiceLogSettings_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -188,9 +188,9 @@ func (c *transcriptServiceClient) UpdateVoiceLogSettings(ctx context.Context, in
 	return out, nil
 }
 
-func (c *transcriptServiceClient) GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*Retention, error) {
+func (c *transcriptServiceClient) GetRetention(ctx context.Context, in *GetRetentionRequest, opts ...grpc.CallOption) (*GetRetentionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Retention)
+	out := new(GetRetentionResponse)
 	err := c.cc.Invoke(ctx, TranscriptService_GetRetention_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -198,9 +198,9 @@ func (c *transcriptServiceClient) GetRetention(ctx context.Context, in *GetReten
 	return out, nil
 }
 
-func (c *transcriptServiceClient) UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*Retention, error) {
+func (c *transcriptServiceClient) UpdateRetention(ctx context.Context, in *UpdateRetentionRequest, opts ...grpc.CallOption) (*UpdateRetentionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Retention)
+	out := new(UpdateRetentionResponse)
 	err := c.cc.Invoke(ctx, TranscriptService_UpdateRetention_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -241,13 +241,13 @@ type TranscriptServiceServer interface {
 	EraseCall(context.Context, *EraseCallRequest) (*EraseCallResponse, error)
 	// GetVoiceLogSettings returns how the tenant's compatible transcript API behaves. FORBIDDEN for others than a
 	// system_admin.
-	GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*VoiceLogSettings, error)
+	GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*GetVoiceLogSettingsResponse, error)
 	// UpdateVoiceLogSettings changes what is set in the request; REVISION_STALE unless the revision is the newest.
-	UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*VoiceLogSettings, error)
+	UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*UpdateVoiceLogSettingsResponse, error)
 	// GetRetention returns how long the tenant keeps finished calls. FORBIDDEN for others than a system_admin.
-	GetRetention(context.Context, *GetRetentionRequest) (*Retention, error)
+	GetRetention(context.Context, *GetRetentionRequest) (*GetRetentionResponse, error)
 	// UpdateRetention changes it; REVISION_STALE unless the revision is the newest.
-	UpdateRetention(context.Context, *UpdateRetentionRequest) (*Retention, error)
+	UpdateRetention(context.Context, *UpdateRetentionRequest) (*UpdateRetentionResponse, error)
 	mustEmbedUnimplementedTranscriptServiceServer()
 }
 
@@ -282,16 +282,16 @@ func (UnimplementedTranscriptServiceServer) GetReceipt(context.Context, *GetRece
 func (UnimplementedTranscriptServiceServer) EraseCall(context.Context, *EraseCallRequest) (*EraseCallResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method EraseCall not implemented")
 }
-func (UnimplementedTranscriptServiceServer) GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*VoiceLogSettings, error) {
+func (UnimplementedTranscriptServiceServer) GetVoiceLogSettings(context.Context, *GetVoiceLogSettingsRequest) (*GetVoiceLogSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetVoiceLogSettings not implemented")
 }
-func (UnimplementedTranscriptServiceServer) UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*VoiceLogSettings, error) {
+func (UnimplementedTranscriptServiceServer) UpdateVoiceLogSettings(context.Context, *UpdateVoiceLogSettingsRequest) (*UpdateVoiceLogSettingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateVoiceLogSettings not implemented")
 }
-func (UnimplementedTranscriptServiceServer) GetRetention(context.Context, *GetRetentionRequest) (*Retention, error) {
+func (UnimplementedTranscriptServiceServer) GetRetention(context.Context, *GetRetentionRequest) (*GetRetentionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRetention not implemented")
 }
-func (UnimplementedTranscriptServiceServer) UpdateRetention(context.Context, *UpdateRetentionRequest) (*Retention, error) {
+func (UnimplementedTranscriptServiceServer) UpdateRetention(context.Context, *UpdateRetentionRequest) (*UpdateRetentionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateRetention not implemented")
 }
 func (UnimplementedTranscriptServiceServer) mustEmbedUnimplementedTranscriptServiceServer() {}
