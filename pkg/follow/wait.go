@@ -93,8 +93,12 @@ func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, d
 	if err := f.Wait(ctx, g.Stream(), seq); err != nil {
 		f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "guard", g.String(), "sequence", seq)
 	}
-	mark := stream.Mark{Stream: g.Stream(), Incarnation: f.sources[g.Stream()].start.Incarnation, Sequence: seq}
-	return stream.Position{mark}, nil
+	return f.position(g.Stream(), seq), nil
+}
+
+// position is that of one message.
+func (f *Follower) position(name string, sequence uint64) stream.Position {
+	return stream.Position{{Stream: name, Incarnation: f.sources[name].start.Incarnation, Sequence: sequence}}
 }
 
 func (f *Follower) decide(

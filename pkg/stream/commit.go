@@ -41,14 +41,25 @@ func (s *Stored) Error() string { return fmt.Sprintf("stream: stored at %d", s.S
 //
 // Commits of one Log under one guard take turns, so that only other processes are raced against.
 func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decision) (uint64, error) {
+	return l.commit(ctx, commit{log: l, guard: g, eventID: eventID, decide: decide, pause: newPause()})
+}
+
+// Resume is Commit for an event that somebody has already tried to append, expecting a sequence, and whose fate is not
+// certain: it looks for the event first, and decides only when it is not there.
+func (l *Log) Resume(ctx context.Context, g Guard, eventID string, expected uint64, decide Decision) (uint64, error) {
+	return l.commit(ctx, commit{
+		log: l, guard: g, eventID: eventID, decide: decide, pause: newPause(), sent: true, expected: expected,
+	})
+}
+
+func (l *Log) commit(ctx context.Context, c commit) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
-	done, err := l.turns.take(ctx, g)
+	done, err := l.turns.take(ctx, c.guard)
 	if err != nil {
-		return 0, unavailable("stream.commit", err)
+		return 0, c.open(err)
 	}
 	defer done()
-	c := commit{log: l, guard: g, eventID: eventID, decide: decide, pause: newPause()}
 	for c.rounds < maxRounds {
 		seq, done, err := c.try(ctx)
 		if done {

@@ -1,0 +1,166 @@
+package follow
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+)
+
+// write decides what comes of everything taken, upon one look at the view, and appends it: in one batch, or one after
+// the other where that is faster.
+func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
+	var events []*writing[R]
+	err := g.cfg.Follower.Read(func(tx *view.Tx) error {
+		for _, w := range taken {
+			w.expected = g.cfg.Expected(tx, w.requests[0].body)
+			var err error
+			if w.event, err = g.decide(tx, w); err != nil {
+				g.finish(w, outcome{err: err})
+			} else if w.event == nil {
+				g.finish(w, outcome{sequence: w.expected})
+			} else {
+				events = append(events, w)
+			}
+		}
+		return nil
+	})
+	if err != nil { // the view is closed
+		for _, w := range taken {
+			g.finish(w, outcome{err: err})
+		}
+		return
+	}
+	g.append(run, events)
+}
+
+// decide is the configured decision; the event carries its id.
+func (g *Group[R]) decide(tx *view.Tx, w *writing[R]) (*stream.Event, error) {
+	bodies := make([]R, len(w.requests))
+	for i, r := range w.requests {
+		bodies[i] = r.body
+	}
+	event, err := g.cfg.Decide(tx, bodies)
+	if event != nil {
+		event.ID = w.id
+	}
+	return event, err
+}
+
+// append stores events. A batch that somebody's write has overtaken is divided until those at fault stand by themselves;
+// they go on alone.
+func (g *Group[R]) append(run context.Context, events []*writing[R]) {
+	if len(events) == 0 {
+		return
+	}
+	if len(events) == 1 || len(events) < g.cfg.Worthwhile {
+		for _, w := range events {
+			g.single(run, w)
+		}
+		return
+	}
+	writes := make([]stream.Write, len(events))
+	for i, w := range events {
+		writes[i] = stream.Write{Guard: w.guard, Expected: w.expected, Event: *w.event}
+	}
+	sequences, err := g.cfg.Follower.cfg.Log.AppendAll(events[0].context(), g.cfg.Stream, writes)
+	if err == nil {
+		g.stored(events, sequences)
+		return
+	}
+	conflict, lost := errors.AsType[*stream.Conflict](err)
+	switch {
+	case errors.Is(err, stream.ErrUnknown):
+		for _, w := range events {
+			g.goAlone(run, w)
+		}
+	case !lost:
+		for _, w := range events {
+			g.finish(w, outcome{err: err})
+		}
+	default:
+		g.divide(run, events, conflict.Guard)
+	}
+}
+
+// divide goes on without the guard at fault or, where nobody knows which it was, with each half by itself.
+func (g *Group[R]) divide(run context.Context, events []*writing[R], guilty stream.Guard) {
+	var rest []*writing[R]
+	for _, w := range events {
+		if w.guard == guilty {
+			g.goAlone(run, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	if len(rest) < len(events) {
+		g.append(run, rest)
+		return
+	}
+	g.append(run, events[:len(events)/2])
+	g.append(run, events[len(events)/2:])
+}
+
+// single stores one event at once.
+func (g *Group[R]) single(run context.Context, w *writing[R]) {
+	seq, err := g.cfg.Follower.cfg.Log.Append(w.context(), w.guard, w.expected, *w.event)
+	_, lost := errors.AsType[*stream.Conflict](err)
+	switch {
+	case err == nil:
+		g.stored([]*writing[R]{w}, []uint64{seq})
+	case lost, errors.Is(err, stream.ErrUnknown):
+		g.goAlone(run, w)
+	default:
+		g.finish(w, outcome{err: err})
+	}
+}
+
+// stored answers everybody when the view has their events, at most 2 s later: what is on the log is on the log. The next
+// writes under other guards do not wait for it.
+func (g *Group[R]) stored(events []*writing[R], sequences []uint64) {
+	g.work.Go(func() {
+		f, last := g.cfg.Follower, sequences[len(sequences)-1]
+		ctx := events[0].context()
+		if err := f.Wait(ctx, g.cfg.Stream, last); err != nil {
+			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", last)
+		}
+		for i, w := range events {
+			g.finish(w, outcome{sequence: sequences[i]})
+		}
+	})
+}
+
+// goAlone lets one event find out by itself whether it is stored, and else decide anew, while others go on.
+func (g *Group[R]) goAlone(run context.Context, w *writing[R]) {
+	g.work.Go(func() {
+		f := g.cfg.Follower
+		ctx, cancel := context.WithCancel(w.context())
+		defer cancel()
+		defer context.AfterFunc(run, cancel)() // the group is ending: whoever asked may ask again
+		seq, err := f.cfg.Log.Resume(ctx, w.guard, w.id, w.expected, func(ctx context.Context, last uint64) (*stream.Event, error) {
+			return f.decide(ctx, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) { return g.decide(tx, w) })
+		})
+		if err != nil {
+			g.finish(w, outcome{err: err})
+			return
+		}
+		g.stored([]*writing[R]{w}, []uint64{seq})
+	})
+}
+
+// finish answers all requests of an event, and lets others write under its guard.
+func (g *Group[R]) finish(w *writing[R], o outcome) {
+	g.mu.Lock()
+	delete(g.busy, w.guard)
+	if _, more := g.waiting[w.guard]; more {
+		g.poke()
+	}
+	g.mu.Unlock()
+	for _, r := range w.requests {
+		r.done <- o
+	}
+}
+
+// context is that of the first request, for the trace; it does not end with it, since others wait for the event, too.
+func (w *writing[R]) context() context.Context { return context.WithoutCancel(w.requests[0].ctx) }
