@@ -61,7 +61,7 @@ type queue[R any] struct{ requests []*request[R] }
 
 // request is one on its way.
 type request[R any] struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // the request waits for others to write it, in its own trace
 	body R
 	size int
 	done chan outcome
@@ -157,7 +157,7 @@ func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{
 	q.requests = append(q.requests, r)
 	g.bytes += r.size
 	g.poke()
-	return nil, nil
+	return nil, nil //nolint:nilnil // nothing to wait for and nothing wrong
 }
 
 func (g *Group[R]) poke() {

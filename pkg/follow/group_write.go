@@ -64,9 +64,9 @@ func (g *Group[R]) append(run context.Context, events []*writing[R]) {
 	for i, w := range events {
 		writes[i] = stream.Write{Guard: w.guard, Expected: w.expected, Event: *w.event}
 	}
-	sequences, err := g.cfg.Follower.cfg.Log.AppendAll(events[0].context(), g.cfg.Stream, writes)
+	sequences, err := g.cfg.Follower.cfg.Log.AppendAll(events[0].context(), g.cfg.Stream, writes) //nolint:contextcheck // see context
 	if err == nil {
-		g.stored(events, sequences)
+		g.stored(events, sequences) //nolint:contextcheck // see context
 		return
 	}
 	conflict, lost := errors.AsType[*stream.Conflict](err)
@@ -104,11 +104,11 @@ func (g *Group[R]) divide(run context.Context, events []*writing[R], guilty stre
 
 // single stores one event at once.
 func (g *Group[R]) single(run context.Context, w *writing[R]) {
-	seq, err := g.cfg.Follower.cfg.Log.Append(w.context(), w.guard, w.expected, *w.event)
+	seq, err := g.cfg.Follower.cfg.Log.Append(w.context(), w.guard, w.expected, *w.event) //nolint:contextcheck // see context
 	_, lost := errors.AsType[*stream.Conflict](err)
 	switch {
 	case err == nil:
-		g.stored([]*writing[R]{w}, []uint64{seq})
+		g.stored([]*writing[R]{w}, []uint64{seq}) //nolint:contextcheck // see context
 	case lost, errors.Is(err, stream.ErrUnknown):
 		g.goAlone(run, w)
 	default:
@@ -138,14 +138,15 @@ func (g *Group[R]) goAlone(run context.Context, w *writing[R]) {
 		ctx, cancel := context.WithCancel(w.context())
 		defer cancel()
 		defer context.AfterFunc(run, cancel)() // the group is ending: whoever asked may ask again
-		seq, err := f.cfg.Log.Resume(ctx, w.guard, w.id, w.expected, func(ctx context.Context, last uint64) (*stream.Event, error) {
+		again := func(ctx context.Context, last uint64) (*stream.Event, error) {
 			return f.decide(ctx, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) { return g.decide(tx, w) })
-		})
+		}
+		seq, err := f.cfg.Log.Resume(ctx, w.guard, w.id, w.expected, again) //nolint:contextcheck // see context
 		if err != nil {
 			g.finish(w, outcome{err: err})
 			return
 		}
-		g.stored([]*writing[R]{w}, []uint64{seq})
+		g.stored([]*writing[R]{w}, []uint64{seq}) //nolint:contextcheck // see context
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
-	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -57,25 +56,6 @@ func (s *Service) add(
 	}
 }
 
-// addLive appends to the live words: one question to the leader and one message.
-func (s *Service) addLive(
-	ctx context.Context, by identity.Caller, r ref, words []*eventv1.Entry,
-) (out *transcriptv1.AppendUtterancesResponse, pos stream.Position, err error) {
-	pos, err = s.commit(ctx, r.liveGuard(), func(tx *view.Tx) (*stream.Event, error) {
-		if seal(tx, r) > 0 {
-			return nil, errSealed
-		}
-		more, counted, err := admit(tx, r, words)
-		if out = counted; err != nil || len(more) == 0 {
-			return nil, err
-		}
-		return encode(subject.LiveWords(r.tenant, r.call), &eventv1.LiveEvent{
-			Meta: meta(by), Kind: &eventv1.LiveEvent_Words{Words: &eventv1.Words{Entries: more}},
-		})
-	})
-	return out, pos, err
-}
-
 // addLate adds words to a folded call as one more part. Where not an end but an erase has sealed the live words, the
 // tombstone of the parts, which lies under the same guard, refuses it: CALL_ERASED.
 func (s *Service) addLate(
@@ -91,30 +71,14 @@ func (s *Service) addLate(
 		case !folded(tx, r):
 			return nil, errUnfolded
 		}
-		more, counted, err := admit(tx, r, words)
-		if out = counted; err != nil || len(more) == 0 {
+		in, err := newAdmission(tx, r)
+		if err != nil {
 			return nil, err
 		}
-		return partEvent(tx, r, by, more)
+		if out, err = in.add(words); err != nil || in.nothing() {
+			return nil, err
+		}
+		return partEvent(tx, r, by, &eventv1.Part{Entries: in.more, Tally: in.counted(), Late: true})
 	})
 	return out, pos, err
-}
-
-// admit decides which words are new to a call, and counts what becomes of all of them. CALL_TOO_LARGE when the call
-// would have more than 20,000 entries.
-func admit(
-	tx *view.Tx, r ref, words []*eventv1.Entry,
-) (more []*eventv1.Entry, out *transcriptv1.AppendUtterancesResponse, err error) {
-	more, got := fresh(words, func(utterance string) (uint32, bool) { return highest(tx, r, utterance) })
-	c, err := readCounts(tx, r)
-	if err != nil {
-		return nil, nil, err
-	}
-	revision := c.revision() + uint32(len(more))
-	if revision > maxEntries && len(more) > 0 {
-		return nil, nil, tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
-	}
-	return more, &transcriptv1.AppendUtterancesResponse{
-		Accepted: got.accepted, Duplicates: got.duplicates, Corrected: got.corrected, Revision: revision,
-	}, nil
 }

@@ -19,7 +19,8 @@ const (
 
 // record is a call as its events made it; the zero value is a call that nobody has opened.
 type record struct {
-	Info    []byte    `json:"info"` // CallInfo; nothing after an erase
+	Info    []byte    `json:"info"`   // CallInfo; nothing after an erase
+	Opened  uint64    `json:"opened"` // sequence of its first event in CALLS
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`  // as the publisher says
 	Closed  time.Time `json:"closed"` // when we were told

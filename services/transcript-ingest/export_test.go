@@ -3,11 +3,13 @@ package ingest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 )
 
@@ -50,3 +52,10 @@ func AddLate(ctx context.Context, s *Service, tenant, call string) (unfolded boo
 
 // SweepAt does what a running replica does now and then, as if it were some time.
 func SweepAt(ctx context.Context, s *Service, now time.Time) { s.foldAll(ctx, stillLive(now)) }
+
+// Orders is what a receipt says of orders alone, in the order they came.
+func Orders(orders []int64) *transcriptv1.Receipt {
+	out := &transcriptv1.Receipt{}
+	countOrders(out, slices.Clone(orders))
+	return out
+}

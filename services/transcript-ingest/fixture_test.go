@@ -67,14 +67,14 @@ func (g *gate) ResolveCredential(
 
 // bench is a log, the gate, and replicas over them.
 type bench struct {
-	t        *testing.T
+	t        testing.TB
 	server   *streamtest.Server
 	log      *stream.Log
 	access   accessv1.AccessServiceClient
 	verifier *identity.Verifier
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, server: streamtest.Start(t)}
 	b.log = b.connect()
@@ -137,7 +137,7 @@ func (b *bench) replicaOver(views string) *ingest.Service {
 	return s
 }
 
-func stop(t *testing.T, s *ingest.Service) {
+func stop(t testing.TB, s *ingest.Service) {
 	t.Helper()
 	if err := s.Stop(context.Background()); err != nil {
 		t.Errorf("stopping: %v", err)
@@ -245,7 +245,7 @@ func (b *bench) onlySealed(call string) {
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -256,14 +256,14 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func as(t *testing.T, tenant, account, permission string) context.Context {
+func as(t testing.TB, tenant, account, permission string) context.Context {
 	t.Helper()
 	return identity.With(t.Context(), identity.Caller{
 		Tenant: tenant, AccountID: account, Role: identity.RoleUser, CallPermission: permission,
 	})
 }
 
-func editor(t *testing.T) context.Context {
+func editor(t testing.TB) context.Context {
 	t.Helper()
 	return as(t, "a", "account-2", identity.PermissionEdit)
 }
@@ -276,7 +276,7 @@ func say(texts ...string) []*transcriptv1.NewUtterance {
 	return out
 }
 
-func add(t *testing.T, s *ingest.Service, call string, words []*transcriptv1.NewUtterance) *transcriptv1.AppendUtterancesResponse {
+func add(t testing.TB, s *ingest.Service, call string, words []*transcriptv1.NewUtterance) *transcriptv1.AppendUtterancesResponse {
 	t.Helper()
 	res, err := s.AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{CallId: call, Utterances: words})
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *Service) seal(ctx context.Context, r ref) error {
 			return nil, err
 		}
 		return encode(subject.LiveWords(r.tenant, r.call), &eventv1.LiveEvent{
-			Meta: meta(self(r)), Kind: &eventv1.LiveEvent_Sealed{Sealed: &eventv1.Sealed{Entries: c.Live}},
+			Meta: meta(self(r)), Kind: &eventv1.LiveEvent_Sealed{Sealed: &eventv1.Sealed{Entries: c.Live, Tally: c.LiveTally.event()}},
 		})
 	})
 	return err
@@ -68,7 +68,7 @@ func (s *Service) foldPart(ctx context.Context, r ref) (pos stream.Position, lef
 		if left = more; err != nil || len(chunk) == 0 {
 			return nil, err
 		}
-		return partEvent(tx, r, self(r), chunk)
+		return partEvent(tx, r, self(r), &eventv1.Part{Entries: chunk})
 	})
 	return pos, left, err
 }
@@ -89,12 +89,12 @@ func nextChunk(tx *view.Tx, r ref, most int) (chunk []*eventv1.Entry, more bool,
 }
 
 // partEvent is the part behind those that the view has.
-func partEvent(tx *view.Tx, r ref, by identity.Caller, chunk []*eventv1.Entry) (*stream.Event, error) {
+func partEvent(tx *view.Tx, r ref, by identity.Caller, part *eventv1.Part) (*stream.Event, error) {
 	c, err := readCounts(tx, r)
 	if err != nil {
 		return nil, err
 	}
-	part := &eventv1.Part{Number: c.Last + 1, First: c.Parts + 1, Entries: chunk}
+	part.Number, part.First = c.Last+1, c.Parts+1
 	return encode(subject.Part(r.tenant, r.call, part.GetNumber()), &eventv1.TranscriptEvent{
 		Meta: meta(by), Kind: &eventv1.TranscriptEvent_Part{Part: part},
 	})

@@ -45,6 +45,9 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if err != nil {
 		return err
 	}
+	if event.GetOpened() != nil {
+		next.Opened = m.Sequence
+	}
 	if err := reindex(tx, r, rec, next); err != nil {
 		return err
 	}
@@ -73,13 +76,17 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	if err := proto.Unmarshal(m.Data, &event); err != nil {
 		return err
 	}
-	if event.GetSealed() != nil {
-		return tx.Put(sealBucket, r.key(), binary.BigEndian.AppendUint64(nil, m.Sequence))
-	}
 	c, err := readCounts(tx, r)
 	if err != nil {
 		return err
 	}
+	c.Newest, c.Heard = max(c.Newest, m.Sequence), max(c.Heard, m.Time.UnixMilli())
+	if sealed := event.GetSealed(); sealed != nil {
+		c.LiveTally = tallyOf(sealed.GetTally()) // of everything below it, which may be purged by now
+		sequence := binary.BigEndian.AppendUint64(nil, m.Sequence)
+		return errors.Join(tx.Put(sealBucket, r.key(), sequence), writeCounts(tx, r, c))
+	}
+	c.LiveTally = c.LiveTally.plus(tallyOf(event.GetWords().GetTally()))
 	for i, e := range event.GetWords().GetEntries() {
 		if tx.Get(partIDBucket, r.idKey(e)) != nil {
 			continue
@@ -119,13 +126,19 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 		}
 		at := part.GetFirst() + uint32(i)
 		if err := errors.Join(
-			put(tx, partBucket, r.partKey(at), e), tx.Put(partIDBucket, r.idKey(e), []byte{1}),
+			put(tx, partBucket, r.partKey(at), e),
+			tx.Put(partIDBucket, r.idKey(e), binary.BigEndian.AppendUint32(nil, at)),
 		); err != nil {
 			return err
 		}
 		c.Parts++
 	}
 	c.Last = max(c.Last, part.GetNumber())
+	c.Heard = max(c.Heard, m.Time.UnixMilli())
+	c.PartTally = c.PartTally.plus(tallyOf(part.GetTally()))
+	if part.GetLate() {
+		c.Late += uint32(len(part.GetEntries()))
+	}
 	return writeCounts(tx, r, c)
 }
 

@@ -37,6 +37,7 @@ func routes(s *Service) []route {
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
+		{"GET /api/v1/calls/{call}/receipt", s.getReceipt},
 	}
 }
 
@@ -60,7 +61,7 @@ func (s *Service) postUtterances(w http.ResponseWriter, r *http.Request) error {
 	edge.SetPosition(w, res.GetPosition())
 	return edge.Encode(w, http.StatusOK, map[string]uint32{
 		"accepted": res.GetAccepted(), "duplicates": res.GetDuplicates(), "corrected": res.GetCorrected(),
-		"revision": res.GetRevision(),
+		"conflicting": res.GetConflicting(), "revision": res.GetRevision(),
 	})
 }
 
@@ -135,4 +136,15 @@ func (s *Service) getTranscript(w http.ResponseWriter, r *http.Request) error {
 	return edge.Encode(w, http.StatusOK, map[string]any{
 		"callId": res.GetCallId(), "state": res.GetState(), "revision": res.GetRevision(), "utterances": list,
 	})
+}
+
+func (s *Service) getReceipt(w http.ResponseWriter, r *http.Request) error {
+	res, err := s.GetReceipt(r.Context(), &transcriptv1.GetReceiptRequest{
+		CallId: r.PathValue("call"), MinPosition: edge.Position(r),
+	})
+	if err != nil {
+		return err
+	}
+	edge.SetPosition(w, res.GetPosition())
+	return edge.Encode(w, http.StatusOK, receiptJSONOf(res.GetReceipt()))
 }

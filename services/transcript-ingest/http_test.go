@@ -125,10 +125,10 @@ func TestTheAPIHasItsShape(t *testing.T) {
 		status                   int
 		want                     string
 	}{
-		{"append", "POST", call + "/utterances", appended, c, 200, `{"accepted":2,"corrected":0,"duplicates":0,"revision":2}`},
+		{"append", "POST", call + "/utterances", appended, c, 200, `{"accepted":2,"conflicting":0,"corrected":0,"duplicates":0,"revision":2}`},
 		{"call", "GET", call, "", other, 200, "{" + callShape + "}"},
 		{"list", "GET", "/api/v1/calls", "", other, 200, `{"calls":[{` + callShape + `}],"nextPageToken":""}`},
-		{"again", "POST", call + "/utterances", appended, c, 200, `{"accepted":0,"corrected":0,"duplicates":2,"revision":2}`},
+		{"again", "POST", call + "/utterances", appended, c, 200, `{"accepted":0,"conflicting":0,"corrected":0,"duplicates":2,"revision":2}`},
 		{"transcript", "GET", call + "/transcript", "", other, 200,
 			`{"callId":"通話 1/ü%","revision":2,"state":"live","utterances":[` + words + "," + lost + `]}`},
 		{"end", "POST", call + "/end", "", c, 200, "{" + finished + "}"},
@@ -136,7 +136,7 @@ func TestTheAPIHasItsShape(t *testing.T) {
 		{"revision", "GET", call + "/transcript?revision=1", "", other, 200,
 			`{"callId":"通話 1/ü%","revision":1,"state":"finished","utterances":[` + words + `]}`},
 		{"late", "POST", call + "/utterances", `{"utterances":[{"utteranceId":"u1","version":3,"speaker":"agent","text":"え"}]}`, c, 200,
-			`{"accepted":0,"corrected":1,"duplicates":0,"revision":3}`},
+			`{"accepted":0,"conflicting":0,"corrected":1,"duplicates":0,"revision":3}`},
 	} {
 		h, data := step.on.do(step.method, step.path, at, []byte(step.body), step.status)
 		if got := step.on.shape(data); got != step.want {

@@ -141,3 +141,43 @@ type importJSON struct {
 	Calls   []importedCall `json:"calls"`
 	Refused []refusedLine  `json:"refused"`
 }
+
+// receiptJSON is what has arrived of a call. A range of orders is null where no publisher gave any.
+type receiptJSON struct {
+	CallID         string    `json:"callId"`
+	State          string    `json:"state"`
+	Revision       uint32    `json:"revision"`
+	Accepted       uint32    `json:"accepted"`
+	Corrected      uint32    `json:"corrected"`
+	Duplicates     uint32    `json:"duplicates"`
+	MoreDuplicates bool      `json:"moreDuplicates"`
+	Conflicting    uint32    `json:"conflicting"`
+	Late           uint32    `json:"late"`
+	Reordered      uint32    `json:"reordered"`
+	RecognizerLost uint32    `json:"recognizerLost"`
+	Orders         *gapJSON  `json:"orders"`
+	Missing        uint64    `json:"missing"`
+	Gaps           []gapJSON `json:"gaps"`
+}
+
+// gapJSON is a range of orders, both ends included.
+type gapJSON struct {
+	First int64 `json:"first"`
+	Last  int64 `json:"last"`
+}
+
+func receiptJSONOf(r *transcriptv1.Receipt) receiptJSON {
+	out := receiptJSON{
+		CallID: r.GetCallId(), State: r.GetState(), Revision: r.GetRevision(), Accepted: r.GetAccepted(),
+		Corrected: r.GetCorrected(), Duplicates: r.GetDuplicates(), MoreDuplicates: r.GetMoreDuplicates(),
+		Conflicting: r.GetConflicting(), Late: r.GetLate(), Reordered: r.GetReordered(),
+		RecognizerLost: r.GetRecognizerLost(), Missing: r.GetMissing(), Gaps: []gapJSON{},
+	}
+	if r.GetLastOrder() > 0 {
+		out.Orders = &gapJSON{r.GetFirstOrder(), r.GetLastOrder()}
+	}
+	for _, g := range r.GetGaps() {
+		out.Gaps = append(out.Gaps, gapJSON{g.GetFirst(), g.GetLast()})
+	}
+	return out
+}

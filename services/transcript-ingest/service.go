@@ -44,6 +44,7 @@ type Service struct {
 	facts    *stream.Log
 	accounts accessv1.AccessServiceClient
 	follower *follow.Follower
+	group    *follow.Group[*appending]
 	meters   meters
 	maxPart  int // bytes, of a part that a fold makes
 
@@ -59,7 +60,7 @@ func New(cfg Config, deps Deps) *Service {
 	if measured.err != nil {
 		log.Error("not everything is measured", "error", measured.err)
 	}
-	return &Service{
+	s := &Service{
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured,
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
@@ -72,6 +73,8 @@ func New(cfg Config, deps Deps) *Service {
 			Telemetry: deps.Telemetry,
 		}),
 	}
+	s.group = s.newGroup(s.follower)
+	return s
 }
 
 // Register makes the replica answer on a gRPC server.
@@ -87,6 +90,7 @@ func (s *Service) Start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // sweeping outlives the start
 	s.cancel = cancel
 	s.sweeping.Go(func() { s.sweep(run) })
+	s.sweeping.Go(func() { s.group.Run(run) })
 	return nil
 }
 

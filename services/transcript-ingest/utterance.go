@@ -148,31 +148,3 @@ func checkSeconds(field string, v *float64) error {
 	}
 	return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field(field))
 }
-
-// receipt counts what became of an append.
-type receipt struct{ accepted, duplicates, corrected uint32 }
-
-// fresh keeps the entries that are new to a call. An utterance is known by its id: a higher version than any seen is a
-// correction, everything else of a known id is a duplicate. highest returns the highest version that the call has of an
-// utterance.
-func fresh(entries []*eventv1.Entry, highest func(utterance string) (uint32, bool)) (out []*eventv1.Entry, r receipt) {
-	seen := map[string]uint32{}
-	for _, e := range entries {
-		version, known := seen[e.GetUtteranceId()]
-		if !known {
-			version, known = highest(e.GetUtteranceId())
-		}
-		switch {
-		case !known:
-			r.accepted++
-		case e.GetVersion() > version:
-			r.corrected++
-		default:
-			r.duplicates++
-			continue
-		}
-		seen[e.GetUtteranceId()] = e.GetVersion()
-		out = append(out, e)
-	}
-	return out, r
-}

@@ -24,8 +24,8 @@ const (
 	liveBucket   = "live"    // tenant, 0, call, 0, sequence, index -> Entry
 	partBucket   = "parts"   // tenant, 0, call, 0, revision -> Entry
 	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> key in live
-	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> nothing
-	viewFormat   = "2"
+	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> revision
+	viewFormat   = "3"
 )
 
 func buckets() []string {
@@ -39,7 +39,36 @@ type counts struct {
 	Live  uint32 `json:"live"`  // entries in live
 	Parts uint32 `json:"parts"` // entries in parts
 	Last  uint32 `json:"last"`  // number of the last part
+	Late  uint32 `json:"late"`  // entries in parts that came after the end
+	// Newest is the sequence of the newest message in LIVE, the seal included: what the next append expects.
+	Newest uint64 `json:"newest"`
+	// Heard is when the server stored the newest words or the seal, in milliseconds since 1970.
+	Heard     int64 `json:"heard"`
+	LiveTally tally `json:"liveTally"`
+	PartTally tally `json:"partTally"`
 }
+
+// tally is what was sent and not stored.
+type tally struct {
+	Duplicates  uint32 `json:"duplicates"`
+	Conflicting uint32 `json:"conflicting"`
+}
+
+func tallyOf(t *eventv1.Tally) tally { return tally{t.GetDuplicates(), t.GetConflicting()} }
+
+func (t tally) plus(o tally) tally {
+	return tally{t.Duplicates + o.Duplicates, t.Conflicting + o.Conflicting}
+}
+
+func (t tally) event() *eventv1.Tally {
+	if t == (tally{}) {
+		return nil
+	}
+	return &eventv1.Tally{Duplicates: t.Duplicates, Conflicting: t.Conflicting}
+}
+
+// duplicates is how many utterances were sent again.
+func (c counts) duplicates() uint32 { return c.LiveTally.plus(c.PartTally).Duplicates }
 
 // revision is the number of entries.
 func (c counts) revision() uint32 { return c.Live + c.Parts }
@@ -122,6 +151,30 @@ func folded(tx *view.Tx, r ref) bool {
 		break
 	}
 	return seal(tx, r) > 0 && !words
+}
+
+// newestLive is the sequence of the newest message among a call's live words.
+func newestLive(tx *view.Tx, r ref) uint64 {
+	c, err := readCounts(tx, r)
+	if err != nil {
+		return 0 // then the append is refused, and decides by what the leader has
+	}
+	return c.Newest
+}
+
+// storedEntry is the entry with the id and version of another, nil when there is none.
+func storedEntry(tx *view.Tx, r ref, like *eventv1.Entry) *eventv1.Entry {
+	var value []byte
+	if k := tx.Get(liveIDBucket, r.idKey(like)); k != nil {
+		value = tx.Get(liveBucket, k)
+	} else if at := tx.Get(partIDBucket, r.idKey(like)); len(at) == 4 {
+		value = tx.Get(partBucket, append(r.prefix(), at...))
+	}
+	e := &eventv1.Entry{}
+	if value == nil || proto.Unmarshal(value, e) != nil {
+		return nil
+	}
+	return e
 }
 
 // partsErased tells whether a call's parts have ended with their tombstone.

@@ -21,7 +21,7 @@ func Declarations() []stream.Declaration {
 			Subjects: []string{subject.All(subject.NounSetting)}, PerSubject: 1, MaxBytes: 256 * mebibyte,
 		}, {
 			Name: subject.Live, Description: "words of calls in progress",
-			Subjects: []string{subject.All(subject.NounLive)}, MaxBytes: 16 * gibibyte,
+			Subjects: []string{subject.All(subject.NounLive)}, Batches: true, MaxBytes: 16 * gibibyte,
 		}, {
 			Name: subject.Transcripts, Description: "words of finished calls",
 			Subjects: []string{subject.All(subject.NounTranscript)}, MaxBytes: 64 * gibibyte,

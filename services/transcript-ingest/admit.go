@@ -1,0 +1,114 @@
+package ingest
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+)
+
+// maxCounted is how many duplicates of one call are counted one by one. Each count is a write: without a bound a
+// publisher that repeats itself for ever would fill the disk.
+const maxCounted = 20_000
+
+// admission decides which words are new to a call. Several appends may go through one admission, as if one came after
+// the other.
+type admission struct {
+	tx     *view.Tx
+	ref    ref
+	counts counts
+
+	more    []*eventv1.Entry          // what is new, in its order
+	highest map[string]uint32         // version, of the utterances in more
+	entries map[string]*eventv1.Entry // of more, by utterance and version
+	tally   eventv1.Tally
+}
+
+func newAdmission(tx *view.Tx, r ref) (*admission, error) {
+	c, err := readCounts(tx, r)
+	return &admission{tx: tx, ref: r, counts: c, highest: map[string]uint32{}, entries: map[string]*eventv1.Entry{}}, err
+}
+
+// nothing tells whether there is nothing to write.
+func (a *admission) nothing() bool { return len(a.more) == 0 && a.counted() == nil }
+
+// add takes the words of one append, all or none, and counts what becomes of them: an utterance is known by its id; a
+// higher version than any seen is a correction, everything else of a known id a duplicate, and a conflicting one when it
+// says something else than what is stored under the same version. CALL_TOO_LARGE when the call would have more than
+// 20,000 entries.
+func (a *admission) add(words []*eventv1.Entry) (*transcriptv1.AppendUtterancesResponse, error) {
+	out := &transcriptv1.AppendUtterancesResponse{}
+	before := len(a.more)
+	for _, e := range words {
+		version, known := a.version(e.GetUtteranceId())
+		switch {
+		case !known:
+			out.Accepted++
+		case e.GetVersion() > version:
+			out.Corrected++
+		default:
+			out.Duplicates++
+			if a.conflicts(e) {
+				out.Conflicting++
+			}
+			continue
+		}
+		a.more = append(a.more, e)
+		a.highest[e.GetUtteranceId()] = e.GetVersion()
+		a.entries[string(a.ref.idKey(e))] = e
+	}
+	if len(a.more) > before && a.revision() > maxEntries {
+		a.undo(before)
+		return nil, tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
+	}
+	a.tally.Duplicates += out.GetDuplicates()
+	a.tally.Conflicting += out.GetConflicting()
+	out.Revision = a.revision()
+	return out, nil
+}
+
+// revision is the number of entries with those that are new.
+func (a *admission) revision() uint32 { return a.counts.revision() + uint32(len(a.more)) }
+
+// undo forgets what an append that does not fit has left.
+func (a *admission) undo(before int) {
+	a.more = a.more[:before]
+	clear(a.highest)
+	clear(a.entries)
+	for _, e := range a.more {
+		a.highest[e.GetUtteranceId()] = e.GetVersion()
+		a.entries[string(a.ref.idKey(e))] = e
+	}
+}
+
+// version is the highest that the call has of an utterance.
+func (a *admission) version(utterance string) (uint32, bool) {
+	if v, ok := a.highest[utterance]; ok {
+		return v, true
+	}
+	return highest(a.tx, a.ref, utterance)
+}
+
+// conflicts tells whether an entry says something else than the one that is stored under its id and version. When it
+// came is nobody's word; a version that never came conflicts with nothing.
+func (a *admission) conflicts(e *eventv1.Entry) bool {
+	stored := a.entries[string(a.ref.idKey(e))]
+	if stored == nil {
+		stored = storedEntry(a.tx, a.ref, e)
+	}
+	if stored == nil {
+		return false
+	}
+	other := proto.CloneOf(stored)
+	other.ReceivedAt = e.GetReceivedAt()
+	return !proto.Equal(other, e)
+}
+
+// counted is the tally that is written down; nil when nothing was repeated, or too much already.
+func (a *admission) counted() *eventv1.Tally {
+	if a.tally.GetDuplicates() == 0 || a.counts.duplicates() >= maxCounted {
+		return nil
+	}
+	return &eventv1.Tally{Duplicates: a.tally.GetDuplicates(), Conflicting: a.tally.GetConflicting()}
+}

@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"context"
+
+	"github.com/kikigaki/kikigaki/pkg/follow"
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+	"github.com/kikigaki/kikigaki/services/internal/ids"
+)
+
+const (
+	// maxWaiting bounds the words that wait for the disk, in bytes as they are stored. Who brings more waits outside.
+	maxWaiting = 64 << 20
+	// worthwhile is how many calls a batch must be about to be faster than one write after the other. On one server a
+	// batch costs as much as about ten writes.
+	worthwhile = 12
+)
+
+// appending is one append on its way into LIVE, and what became of it.
+type appending struct {
+	ref   ref
+	by    identity.Caller
+	words []*eventv1.Entry
+	size  int
+
+	out *transcriptv1.AppendUtterancesResponse
+	err error
+}
+
+func (s *Service) newGroup(f *follow.Follower) *follow.Group[*appending] {
+	return follow.NewGroup(follow.GroupConfig[*appending]{
+		Follower: f, Stream: subject.Live,
+		Expected: func(tx *view.Tx, a *appending) uint64 { return newestLive(tx, a.ref) },
+		Decide:   decideLive, NewID: func() string { return ids.New("event") },
+		Size: func(a *appending) int { return a.size }, MaxEvent: maxStored, MaxRequests: maxUtterances,
+		MaxWaiting: maxWaiting, Worthwhile: worthwhile,
+	})
+}
+
+// addLive appends to the live words of a call. What others bring at the same moment may go along.
+func (s *Service) addLive(
+	ctx context.Context, by identity.Caller, r ref, words []*eventv1.Entry,
+) (*transcriptv1.AppendUtterancesResponse, stream.Position, error) {
+	a := &appending{ref: r, by: by, words: words}
+	for _, e := range words {
+		a.size += storedSize(e)
+	}
+	pos, err := s.group.Do(ctx, r.liveGuard(), a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.out, pos, a.err
+}
+
+// decideLive makes one event of appends to one call.
+func decideLive(tx *view.Tx, all []*appending) (*stream.Event, error) {
+	r := all[0].ref
+	if seal(tx, r) > 0 {
+		for _, a := range all {
+			a.err = errSealed
+		}
+		return nil, nil //nolint:nilnil // nothing to write and nothing wrong
+	}
+	in, err := newAdmission(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
+		a.out, a.err = in.add(a.words)
+	}
+	if in.nothing() {
+		return nil, nil //nolint:nilnil // nothing to write and nothing wrong
+	}
+	return encode(subject.LiveWords(r.tenant, r.call), &eventv1.LiveEvent{
+		Meta: meta(author(all)),
+		Kind: &eventv1.LiveEvent_Words{Words: &eventv1.Words{Entries: in.more, Tally: in.counted()}},
+	})
+}
+
+// author is who brought all appends; of several it is the service that acts for them.
+func author(all []*appending) identity.Caller {
+	for _, a := range all[1:] {
+		if a.by.AccountID != all[0].by.AccountID {
+			return self(all[0].ref)
+		}
+	}
+	return all[0].by
+}
