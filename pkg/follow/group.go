@@ -21,9 +21,10 @@ type GroupConfig[R any] struct {
 	// has to keep it, for the message that carries it may be gone.
 	Expected func(tx *view.Tx, request R) uint64
 	// Decide looks at the view and says what one event comes of all the requests under one guard, which came in this
-	// order; nil for nothing. What becomes of each request it writes into the request. Its error is everybody's. It may be
-	// called several times for the same requests.
-	Decide func(tx *view.Tx, requests []R) (*stream.Event, error)
+	// order; nil for nothing. Behind what the view has come the events of those that are settling: they are on the log, but
+	// perhaps not in the view yet. What becomes of each request it writes into the request. Its error is everybody's. It may
+	// be called several times for the same requests.
+	Decide func(tx *view.Tx, settling, requests []R) (*stream.Event, error)
 	// NewID makes an event's id.
 	NewID func() string
 	// Size is how many bytes a request takes in an event, at most MaxEvent; what goes into one event stays below that,
@@ -38,8 +39,9 @@ type GroupConfig[R any] struct {
 
 // Group takes requests to write and brings together what waits: while one write is on its way to the disk, what comes
 // under one guard becomes one event, and what comes under many becomes one batch. While nothing waits a request is a write
-// of its own, at once. It decides upon the view as it is and lets the compare-and-set say whether that was the newest
-// state; only who is refused asks the leader. A request that is refused, or whose fate is unknown, goes on by itself as
+// of its own, at once. It decides upon the view as it is, and what it has written since, and lets the compare-and-set say
+// whether that was the newest state; only who is refused asks the leader. Nobody waits for the view to take in what is
+// written: reads do ([Follower.WaitPosition]). A request that is refused, or whose fate is unknown, goes on by itself as
 // [Follower.Commit] does, so that it holds nobody else up; what comes under its guard meanwhile waits, and stays behind it.
 type Group[R any] struct {
 	cfg  GroupConfig[R]
@@ -49,7 +51,8 @@ type Group[R any] struct {
 	room    chan struct{} // closed and replaced when there is room again
 	waiting map[stream.Guard]*queue[R]
 	order   []stream.Guard        // those with something waiting, first come first served
-	busy    map[stream.Guard]bool // under which something is on its way that the view does not have yet
+	busy    map[stream.Guard]bool // under which something is on its way
+	settles map[stream.Guard]*settling[R]
 	bytes   int
 	closed  bool
 
@@ -77,6 +80,7 @@ func NewGroup[R any](cfg GroupConfig[R]) *Group[R] {
 	return &Group[R]{
 		cfg: cfg, wake: make(chan struct{}, 1), room: make(chan struct{}),
 		waiting: map[stream.Guard]*queue[R]{}, busy: map[stream.Guard]bool{},
+		settles: map[stream.Guard]*settling[R]{},
 	}
 }
 
@@ -101,8 +105,8 @@ func (g *Group[R]) Run(ctx context.Context) {
 	}
 }
 
-// Do hands in a request under a guard and returns when its event is on the log and in the view: the position that
-// includes it, or what there was, when there was nothing to write. It waits while too much waits already, and gives up
+// Do hands in a request under a guard and returns when its event is on the log: the position that includes it, or what
+// there was, when there was nothing to write. It waits while too much waits already, and gives up
 // when its context ends; then the request may have been written, or may yet be.
 func (g *Group[R]) Do(ctx context.Context, guard stream.Guard, body R) (stream.Position, error) {
 	r := &request[R]{ctx: ctx, body: body, size: g.cfg.Size(body), done: make(chan outcome, 1)}
@@ -187,6 +191,7 @@ type writing[R any] struct {
 	guard    stream.Guard
 	requests []*request[R]
 	id       string
+	settling settling[R]
 	expected uint64
 	event    *stream.Event
 }
@@ -206,7 +211,7 @@ func (g *Group[R]) take() (out []*writing[R]) {
 			later = append(later, g.order[i:]...)
 			break
 		}
-		if g.busy[guard] {
+		if g.busy[guard] || g.settles[guard].tooMuch() {
 			later = append(later, guard)
 			continue
 		}
@@ -237,7 +242,7 @@ func (g *Group[R]) cut(guard stream.Guard) (*writing[R], int) {
 		size += q.requests[n].size
 		n++
 	}
-	w := &writing[R]{guard: guard, requests: q.requests[:n:n], id: g.cfg.NewID()}
+	w := &writing[R]{guard: guard, requests: q.requests[:n:n], id: g.cfg.NewID(), settling: g.settles[guard].copy()}
 	q.requests = q.requests[n:]
 	return w, size
 }

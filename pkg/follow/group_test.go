@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -77,9 +78,14 @@ func newGrouped(t *testing.T, log *stream.Log) *grouped {
 	g.group = follow.NewGroup(follow.GroupConfig[*said]{
 		Follower: g.follower, Stream: "WORDS",
 		Expected: func(tx *view.Tx, r *said) uint64 { return readThing(tx, r.at).Last },
-		Decide: func(tx *view.Tx, requests []*said) (*stream.Event, error) {
+		Decide: func(tx *view.Tx, settling, requests []*said) (*stream.Event, error) {
 			g.events.Add(1)
 			at := readThing(tx, requests[0].at)
+			for _, r := range settling {
+				if !slices.Contains(at.Words, r.word) {
+					at.Words = append(at.Words, r.word)
+				}
+			}
 			var words []string
 			for _, r := range requests {
 				words = append(words, r.word)

@@ -14,7 +14,7 @@ func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 	var events []*writing[R]
 	err := g.cfg.Follower.Read(func(tx *view.Tx) error {
 		for _, w := range taken {
-			w.expected = g.cfg.Expected(tx, w.requests[0].body)
+			w.expected = max(g.cfg.Expected(tx, w.requests[0].body), w.settling.last())
 			var err error
 			if w.event, err = g.decide(tx, w); err != nil {
 				g.finish(w, outcome{err: err})
@@ -37,11 +37,7 @@ func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 
 // decide is the configured decision; the event carries its id.
 func (g *Group[R]) decide(tx *view.Tx, w *writing[R]) (*stream.Event, error) {
-	bodies := make([]R, len(w.requests))
-	for i, r := range w.requests {
-		bodies[i] = r.body
-	}
-	event, err := g.cfg.Decide(tx, bodies)
+	event, err := g.cfg.Decide(tx, w.settling.requests(), w.bodies())
 	if event != nil {
 		event.ID = w.id
 	}
@@ -116,19 +112,12 @@ func (g *Group[R]) single(run context.Context, w *writing[R]) {
 	}
 }
 
-// stored answers everybody when the view has their events, at most 2 s later: what is on the log is on the log. The next
-// writes under other guards do not wait for it.
+// stored answers everybody. What is under other guards does not wait for it, nor what comes under the same.
 func (g *Group[R]) stored(events []*writing[R], sequences []uint64) {
-	g.work.Go(func() {
-		f, last := g.cfg.Follower, sequences[len(sequences)-1]
-		ctx := events[0].context()
-		if err := f.Wait(ctx, g.cfg.Stream, last); err != nil {
-			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", last)
-		}
-		for i, w := range events {
-			g.finish(w, outcome{sequence: sequences[i]})
-		}
-	})
+	g.settle(events, sequences)
+	for i, w := range events {
+		g.finish(w, outcome{sequence: sequences[i]})
+	}
 }
 
 // goAlone lets one event find out by itself whether it is stored, and else decide anew, while others go on.
@@ -165,3 +154,12 @@ func (g *Group[R]) finish(w *writing[R], o outcome) {
 
 // context is that of the first request, for the trace; it does not end with it, since others wait for the event, too.
 func (w *writing[R]) context() context.Context { return context.WithoutCancel(w.requests[0].ctx) }
+
+// bodies are what was handed in.
+func (w *writing[R]) bodies() []R {
+	out := make([]R, len(w.requests))
+	for i, r := range w.requests {
+		out[i] = r.body
+	}
+	return out
+}

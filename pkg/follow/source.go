@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -30,6 +31,7 @@ type source struct {
 	target uint64    // the last message on the log then
 	queue  chan stream.Message
 	label  metric.MeasurementOption // which stream it is, to count under
+	own    atomic.Uint64            // the newest that a group of this follower has written
 
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when applied changes

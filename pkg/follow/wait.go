@@ -25,7 +25,9 @@ func (f *Follower) Position() stream.Position {
 }
 
 // WaitPosition waits until the view has come as far as a position's token says, at most 2 s, then Unavailable. Marks
-// of streams that this view does not follow, or of another incarnation, say nothing about it and are passed over.
+// of streams that this view does not follow, or of another incarnation, say nothing about it and are passed over. It also
+// waits for what a [Group] of this follower has written, so that whoever wrote here and asks here sees it without a token;
+// for that it does not insist.
 func (f *Follower) WaitPosition(ctx context.Context, token string) error {
 	p, err := stream.ParsePosition(token)
 	if err != nil {
@@ -33,6 +35,9 @@ func (f *Follower) WaitPosition(ctx context.Context, token string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionTime)
 	defer cancel()
+	for _, s := range f.sources {
+		_ = s.wait(ctx, s.own.Load())
+	}
 	for _, m := range p {
 		s, ok := f.sources[m.Stream]
 		if !ok || s.start.Incarnation != m.Incarnation {
@@ -94,6 +99,17 @@ func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, d
 		f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "guard", g.String(), "sequence", seq)
 	}
 	return f.position(g.Stream(), seq), nil
+}
+
+// acknowledged remembers that something of this follower's own is on the log.
+func (f *Follower) acknowledged(name string, sequence uint64) {
+	own := &f.sources[name].own
+	for {
+		before := own.Load()
+		if before >= sequence || own.CompareAndSwap(before, sequence) {
+			return
+		}
+	}
 }
 
 // position is that of one message.

@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/view"
@@ -19,15 +21,30 @@ type admission struct {
 	ref    ref
 	counts counts
 
-	more    []*eventv1.Entry          // what is new, in its order
-	highest map[string]uint32         // version, of the utterances in more
-	entries map[string]*eventv1.Entry // of more, by utterance and version
-	tally   eventv1.Tally
+	known uint32                      // entries that the view does not have yet
+	more  []*eventv1.Entry            // what is new, in its order
+	said  map[string][]*eventv1.Entry // both, by utterance, in their order
+	tally eventv1.Tally
 }
 
 func newAdmission(tx *view.Tx, r ref) (*admission, error) {
 	c, err := readCounts(tx, r)
-	return &admission{tx: tx, ref: r, counts: c, highest: map[string]uint32{}, entries: map[string]*eventv1.Entry{}}, err
+	return &admission{tx: tx, ref: r, counts: c, said: map[string][]*eventv1.Entry{}}, err
+}
+
+// know takes words that are on the log and may not be in the view yet, in their order: those that the view does not have
+// are there all the same.
+func (a *admission) know(words []*eventv1.Entry) {
+	for _, e := range words {
+		if version, known := a.version(e.GetUtteranceId()); !known || e.GetVersion() > version {
+			a.known++
+			a.remember(e)
+		}
+	}
+}
+
+func (a *admission) remember(e *eventv1.Entry) {
+	a.said[e.GetUtteranceId()] = append(a.said[e.GetUtteranceId()], e)
 }
 
 // nothing tells whether there is nothing to write.
@@ -55,11 +72,10 @@ func (a *admission) add(words []*eventv1.Entry) (*transcriptv1.AppendUtterancesR
 			continue
 		}
 		a.more = append(a.more, e)
-		a.highest[e.GetUtteranceId()] = e.GetVersion()
-		a.entries[string(a.ref.idKey(e))] = e
+		a.remember(e)
 	}
 	if len(a.more) > before && a.revision() > maxEntries {
-		a.undo(before)
+		a.forget(before)
 		return nil, tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
 	}
 	a.tally.Duplicates += out.GetDuplicates()
@@ -69,38 +85,38 @@ func (a *admission) add(words []*eventv1.Entry) (*transcriptv1.AppendUtterancesR
 }
 
 // revision is the number of entries with those that are new.
-func (a *admission) revision() uint32 { return a.counts.revision() + uint32(len(a.more)) }
+func (a *admission) revision() uint32 { return a.counts.revision() + a.known + uint32(len(a.more)) }
 
-// undo forgets what an append that does not fit has left.
-func (a *admission) undo(before int) {
-	a.more = a.more[:before]
-	clear(a.highest)
-	clear(a.entries)
-	for _, e := range a.more {
-		a.highest[e.GetUtteranceId()] = e.GetVersion()
-		a.entries[string(a.ref.idKey(e))] = e
+// forget takes back what an append that does not fit has left.
+func (a *admission) forget(before int) {
+	for _, e := range slices.Backward(a.more[before:]) {
+		said := a.said[e.GetUtteranceId()]
+		a.said[e.GetUtteranceId()] = said[:len(said)-1]
 	}
+	a.more = a.more[:before]
 }
 
 // version is the highest that the call has of an utterance.
 func (a *admission) version(utterance string) (uint32, bool) {
-	if v, ok := a.highest[utterance]; ok {
-		return v, true
+	if said := a.said[utterance]; len(said) > 0 {
+		return said[len(said)-1].GetVersion(), true
 	}
 	return highest(a.tx, a.ref, utterance)
 }
 
-// conflicts tells whether an entry says something else than the one that is stored under its id and version. When it
+// conflicts tells whether an entry says something else than the one that is there under its id and version. When it
 // came is nobody's word; a version that never came conflicts with nothing.
 func (a *admission) conflicts(e *eventv1.Entry) bool {
-	stored := a.entries[string(a.ref.idKey(e))]
-	if stored == nil {
-		stored = storedEntry(a.tx, a.ref, e)
+	there := storedEntry(a.tx, a.ref, e)
+	for _, said := range a.said[e.GetUtteranceId()] {
+		if said.GetVersion() == e.GetVersion() {
+			there = said
+		}
 	}
-	if stored == nil {
+	if there == nil {
 		return false
 	}
-	other := proto.CloneOf(stored)
+	other := proto.CloneOf(there)
 	other.ReceivedAt = e.GetReceivedAt()
 	return !proto.Equal(other, e)
 }

@@ -57,8 +57,8 @@ func (s *Service) addLive(
 	return a.out, pos, a.err
 }
 
-// decideLive makes one event of appends to one call.
-func decideLive(tx *view.Tx, all []*appending) (*stream.Event, error) {
+// decideLive makes one event of appends to one call, behind those that are settling.
+func decideLive(tx *view.Tx, settling, all []*appending) (*stream.Event, error) {
 	r := all[0].ref
 	if seal(tx, r) > 0 {
 		for _, a := range all {
@@ -69,6 +69,11 @@ func decideLive(tx *view.Tx, all []*appending) (*stream.Event, error) {
 	in, err := newAdmission(tx, r)
 	if err != nil {
 		return nil, err
+	}
+	for _, a := range settling {
+		if a.err == nil {
+			in.know(a.words)
+		}
 	}
 	for _, a := range all {
 		a.out, a.err = in.add(a.words)

@@ -1,0 +1,84 @@
+package follow
+
+import "slices"
+
+// settling is what is on the log under one guard and perhaps not in the view yet: the next decision has to know it.
+type settling[R any] struct {
+	events []settled[R]
+}
+
+// settled is one event that was stored, and the requests it came of.
+type settled[R any] struct {
+	sequence uint64
+	requests []R
+}
+
+// mostSettling bounds the events of a guard that the view may be behind. A view that is further behind is waited for.
+const mostSettling = 32
+
+func (s *settling[R]) tooMuch() bool { return s != nil && len(s.events) >= mostSettling }
+
+func (s *settling[R]) copy() (out settling[R]) {
+	if s != nil {
+		out.events = slices.Clone(s.events)
+	}
+	return out
+}
+
+// requests are those of all events, in their order.
+func (s *settling[R]) requests() (out []R) {
+	for _, e := range s.events {
+		out = append(out, e.requests...)
+	}
+	return out
+}
+
+// last is the sequence of the newest event, 0 without one.
+func (s *settling[R]) last() uint64 {
+	if len(s.events) == 0 {
+		return 0
+	}
+	return s.events[len(s.events)-1].sequence
+}
+
+// settle remembers what was stored until the view has it, and lets it go then. A view that does not come is waited for
+// 2 s: whoever decides upon it then is refused, and asks the leader.
+func (g *Group[R]) settle(events []*writing[R], sequences []uint64) {
+	g.cfg.Follower.acknowledged(g.cfg.Stream, sequences[len(sequences)-1])
+	g.mu.Lock()
+	for i, w := range events {
+		s, ok := g.settles[w.guard]
+		if !ok {
+			s = &settling[R]{}
+			g.settles[w.guard] = s
+		}
+		s.events = append(s.events, settled[R]{sequences[i], w.bodies()})
+	}
+	g.mu.Unlock()
+	g.work.Go(func() {
+		f, last := g.cfg.Follower, sequences[len(sequences)-1]
+		ctx := events[0].context()
+		if err := f.Wait(ctx, g.cfg.Stream, last); err != nil {
+			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", last)
+		}
+		g.letGo(events, sequences)
+	})
+}
+
+func (g *Group[R]) letGo(events []*writing[R], sequences []uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, w := range events {
+		s, ok := g.settles[w.guard]
+		if !ok {
+			continue
+		}
+		s.events = slices.DeleteFunc(s.events, func(e settled[R]) bool { return e.sequence == sequences[i] })
+		if len(s.events) == 0 {
+			delete(g.settles, w.guard)
+		}
+	}
+	if len(g.waiting) > 0 {
+		g.poke() // those that waited for the view
+	}
+}
