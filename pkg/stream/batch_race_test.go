@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
@@ -104,7 +103,7 @@ func checkAfterTheLeader(t *testing.T, l *stream.Log) {
 	t.Helper()
 	for try := range 100 {
 		writes := []stream.Write{writeTo(fmt.Sprintf("l%d", try), 0, "1"), writeTo(fmt.Sprintf("m%d", try), 0, "2")}
-		got, err := l.AppendAll(within(t, 10*time.Second), name, writes)
+		got, err := l.AppendAll(within(t, requestTime), name, writes)
 		if err == nil {
 			if m, ok, err := l.At(t.Context(), name, got[1]); err != nil || !ok || m.EventID != "2" {
 				t.Fatal(m, ok, err)

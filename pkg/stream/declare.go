@@ -29,7 +29,7 @@ type Declaration struct {
 	PerSubject int64
 	// MaxAge of a message; 0 keeps them for ever.
 	MaxAge time.Duration
-	// MaxBytes of the stream, at least 1; a full stream refuses new messages instead of dropping old ones.
+	// MaxBytes of the stream, at least 1; a full stream refuses new messages instead of dropping old ones, but see Counters.
 	MaxBytes int64
 	// Memory keeps it in memory: it is gone with the server, and made anew, empty, by whoever misses it first.
 	Memory bool
@@ -37,12 +37,18 @@ type Declaration struct {
 	TTL bool
 	// Batches lets several messages be written as one ([Log.AppendAll]).
 	Batches bool
+	// Counters makes each subject a counter that only [Log.Increment] changes; PerSubject is 1 unless it says more, which
+	// lets that many increments of each be told from repetitions over a restart. The server does not let such a stream
+	// refuse: a full one forgets the counter that was not touched for the longest, so MaxBytes must hold all there will
+	// ever be, about 300 bytes each. For a new stream only.
+	Counters bool
 }
 
 // Declare creates the stream if it is missing and changes only what differs: an update without a difference has lost
 // messages in clusters. The incarnation of an existing stream is carried over, since an update replaces the metadata
 // as a whole; a new stream gets a new one. Created tells whether the stream is new. What cannot be changed stays as it
-// is: where a stream lies, in memory or not, and a limit per subject is never taken away again.
+// is: where a stream lies, in memory or not, whether it counts, and a limit per subject is never taken
+// away again.
 //
 // The error is Unavailable while the servers cannot answer or are too few, after 20 s at most: ask again. [ErrNoRoom] may
 // also come when several processes declare the same stream at once, which is allowed: ask again, too. Any other error is
@@ -123,6 +129,10 @@ func (l *Log) config(d Declaration) jetstream.StreamConfig {
 		AllowMsgTTL:       d.TTL,
 
 		AllowAtomicPublish: d.Batches,
+		AllowMsgCounter:    d.Counters,
+	}
+	if d.Counters {
+		cfg.MaxMsgsPerSubject, cfg.Discard = max(1, d.PerSubject), jetstream.DiscardOld
 	}
 	if d.Memory {
 		cfg.Storage = jetstream.MemoryStorage

@@ -1,4 +1,5 @@
-// Package stream is a log of events on NATS JetStream with one way to write: a compare-and-set under a [Guard].
+// Package stream is a log of events on NATS JetStream with one way to write: a compare-and-set under a [Guard]. Counters
+// ([Log.Increment]) are the exception.
 //
 // It is for programs that keep their state as facts in order: read what has happened, decide, and write the next fact
 // only if nothing else has happened meanwhile. A guard is a subject filter within a stream, such as everything about

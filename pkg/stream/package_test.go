@@ -41,3 +41,6 @@ func within(t *testing.T, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// requestTime bounds one try in a test that tries again.
+const requestTime = 10 * time.Second
