@@ -42,12 +42,14 @@ type Declaration struct {
 	// refuse: a full one forgets the counter that was not touched for the longest, so MaxBytes must hold all there will
 	// ever be, about 300 bytes each. For a new stream only.
 	Counters bool
+	// WorkQueue removes a message once its one consumer has acknowledged it ([Log.Consume]). For a new stream only.
+	WorkQueue bool
 }
 
 // Declare creates the stream if it is missing and changes only what differs: an update without a difference has lost
 // messages in clusters. The incarnation of an existing stream is carried over, since an update replaces the metadata
 // as a whole; a new stream gets a new one. Created tells whether the stream is new. What cannot be changed stays as it
-// is: where a stream lies, in memory or not, whether it counts, and a limit per subject is never taken
+// is: where a stream lies, in memory or not, whether it counts or is a work queue, and a limit per subject is never taken
 // away again.
 //
 // The error is Unavailable while the servers cannot answer or are too few, after 20 s at most: ask again. [ErrNoRoom] may
@@ -130,6 +132,9 @@ func (l *Log) config(d Declaration) jetstream.StreamConfig {
 
 		AllowAtomicPublish: d.Batches,
 		AllowMsgCounter:    d.Counters,
+	}
+	if d.WorkQueue {
+		cfg.Retention = jetstream.WorkQueuePolicy
 	}
 	if d.Counters {
 		cfg.MaxMsgsPerSubject, cfg.Discard = max(1, d.PerSubject), jetstream.DiscardOld

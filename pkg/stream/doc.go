@@ -1,5 +1,5 @@
 // Package stream is a log of events on NATS JetStream with one way to write: a compare-and-set under a [Guard]. Counters
-// ([Log.Increment]) are the exception.
+// ([Log.Increment]) are the exception; a work queue ([Log.Consume]) takes what strangers publish.
 //
 // It is for programs that keep their state as facts in order: read what has happened, decide, and write the next fact
 // only if nothing else has happened meanwhile. A guard is a subject filter within a stream, such as everything about
@@ -23,12 +23,14 @@
 //   - [Log.Last], [Log.After] and [Log.At] ask the stream's leader, so that a decision never rests on a replica's old
 //     copy.
 //   - [Log.Tail] delivers every message in order, without gap, and once, over lost connections and new leaders.
+//   - [Log.Consume] hands over every message of a work queue until it is acknowledged, at least once.
 //   - A full stream refuses what is new. Nothing that was acknowledged makes room for it, but where a limit per subject,
 //     an age or a TTL was declared.
 //
 // # What a crash costs
 //
-// Of this process: nothing, it keeps nothing. Who died before the answer came commits the same event id again. Of the
+// Of this process: nothing, it keeps nothing; what it
+// consumed and did not acknowledge comes again. Who died before the answer came commits the same event id again. Of the
 // server's machine: nothing that was acknowledged, if the server syncs before it answers (sync_interval: always); with
 // its default, up to two minutes. A stream declared with Memory is gone with its server, and the next question about
 // it makes it anew, empty. A stream that was made anew has another [Info].Incarnation, and positions in the old one say
@@ -39,7 +41,8 @@
 // A batch is at most [MaxBatch] writes; a stream takes 50 batches at a time and drops what is not complete within 10 s. An
 // event is as large as the server's max_payload, 1 MiB by default, less its headers. One question to the server
 // takes at most 5 s, a [Log.Declare] 20 s, a [Log.Purge] a minute, a [Log.Commit] 8 lost rounds or 20 s. [Log.Tail] asks
-// for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a process. It holds no goroutine.
+// for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a process. It holds no goroutine
+// but while [Log.Consume] runs.
 //
 // The package knows nothing of what an event means. Package view keeps what was made of a log, package follow keeps it
 // in step, package streamtest runs real servers in tests.
