@@ -1,0 +1,100 @@
+package formats
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kikigaki/kikigaki/services/internal/chars"
+)
+
+// Notes of findings. Codes are stable; the catalogue has a text for each.
+const (
+	noteUnknown       = "UNKNOWN_MEMBER"     // a member that this format has not, or that nothing here takes
+	noteEmpty         = "EMPTY"              // null, {} or []
+	noteWrongKind     = "WRONG_KIND"         // a list or an object where a text belongs
+	noteAsText        = "NUMBER_AS_TEXT"     // a number or a boolean that became a text
+	noteCut           = "CUT"                // longer than 255 characters, or more than there is room for
+	noteControl       = "CONTROL_CHARACTERS" // control characters became spaces
+	noteHalfCharacter = "HALF_CHARACTER"     // half a surrogate pair became U+FFFD
+	noteDuplicateID   = "DUPLICATE_ID"       // an id that another utterance has, too, got a number behind it
+	notePosition      = "POSITION_AS_ID"     // an unusable id was replaced by the utterance's position
+	noteNoTime        = "NO_TIME"            // cannot be a point in time between 1970 and 2200
+	noteNoZone        = "ASSUMED_UTC"        // a time without a zone
+	noteZoneForm      = "TIME_FORM"          // a time in another form than RFC 3339
+	noteEpoch         = "SECONDS_SINCE_1970" // a time as a number
+	noteTooManyLabels = "TOO_MANY_LABELS"    // a call has 32
+	noteAccountNamed  = "ACCOUNT_NAMED"      // the name of an agent whose account is named, too
+	noteDirection     = "DIRECTION"          // a direction in another spelling
+	noteRole          = "ROLE"               // a role in another spelling
+)
+
+// Notes are all codes that a finding may carry beside those of faults; the catalogue has a text for each.
+func Notes() []string {
+	return []string{
+		noteUnknown, noteEmpty, noteWrongKind, noteAsText, noteCut, noteControl, noteHalfCharacter, noteDuplicateID,
+		notePosition, noteNoTime, noteNoZone, noteZoneForm, noteEpoch, noteTooManyLabels, noteAccountNamed,
+		noteDirection, noteRole,
+	}
+}
+
+// rest tells what nobody claimed of the documents: the highest member below which nothing was taken.
+func (n *notes) rest() {
+	if n.off {
+		return
+	}
+	for _, root := range n.roots {
+		unclaimed(value{n: n, node: root})
+	}
+}
+
+func unclaimed(v value) {
+	switch {
+	case v.node.claimed:
+		return
+	case v.up != nil && !touched(v.node):
+		note := noteUnknown
+		if v.is(null) || (v.is(list) || v.is(object)) && v.size() == 0 {
+			note = noteEmpty
+		}
+		v.ignored(note)
+		return
+	}
+	for _, m := range v.elements() {
+		unclaimed(m)
+	}
+	for _, m := range v.members() {
+		unclaimed(m)
+	}
+}
+
+// touched tells whether anything in a value was claimed.
+func touched(n *node) bool {
+	if n.claimed {
+		return true
+	}
+	for i := range n.items {
+		if touched(&n.items[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneLine makes a short field of a text: no control characters, at most 255 characters (code points after NFC, as the
+// checks of an append count them). The note says what was done, the worst of it.
+func oneLine(s string) (out, note string) {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, s)
+		note = noteControl
+	}
+	if len(s) > maxID && (utf8.RuneCountInString(s) > maxID || chars.Count(s) > maxID) {
+		return chars.Cut(chars.Normal(s), maxID), noteCut
+	}
+	return s, note
+}
