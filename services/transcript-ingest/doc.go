@@ -10,8 +10,8 @@
 // stays. Who comes late finishes the fold first and then adds one more part. Numbering is parts in their order, then
 // what LIVE has and no part, so every revision reads the same for ever.
 //
-// Rooms: call.go, details.go, utterance.go, transcript.go and dialogue.go hold the rules and know nothing of the log or
-// of HTTP. open.go opens calls, append.go takes words in, fold.go folds, sweep.go finishes what a crash left, read.go
+// Rooms: call.go, details.go, utterance.go, transcript.go and admit.go hold the rules and know nothing of HTTP.
+// open.go opens calls, append.go takes words in, group.go brings together what waits for the disk, fold.go folds, sweep.go finishes what a crash left, read.go
 // reads transcripts, import.go files; http.go and json.go are the API; rpc.go, query.go, commit.go, follow.go and view.go
 // are as in every service.
 //

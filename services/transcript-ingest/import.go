@@ -1,62 +1,72 @@
 package ingest
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	"github.com/kikigaki/kikigaki/services/internal/edge"
+	"github.com/kikigaki/kikigaki/services/internal/formats"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
-const (
-	maxImport = 64 << 20 // bytes of a file
-	maxLine   = 4 << 20  // bytes of a dialogue
-)
+// maxImport bounds a file, in bytes.
+const maxImport = 64 << 20
 
-// postImport takes a file of whole calls, one a line, and never holds more than one of them. Each line stands for
-// itself: what is refused is named, the rest is in. Trouble of ours ends the import; sent again, what was in is
-// recognised.
+// postImport takes a file of whole calls and never holds more than one of them. Each call stands for itself: what is
+// refused is named, the rest is in. Trouble of ours ends the import; sent again, what was in is recognised.
 func (s *Service) postImport(w http.ResponseWriter, r *http.Request) error {
 	caller, err := callerOf(r.Context())
 	if err != nil {
 		return err
 	}
-	if err := chars.OneOf("format", r.URL.Query().Get("format"), "", "auto", "jsonl"); err != nil {
+	options, err := importOptions(r)
+	if err != nil {
 		return err
 	}
 	in := &importing{s: s, by: caller, out: importJSON{Calls: []importedCall{}, Refused: []refusedLine{}}}
-	lines := bufio.NewReaderSize(http.MaxBytesReader(w, r.Body, maxImport), 64<<10)
-	for n := 1; ; n++ {
-		line, err := readLine(lines, maxLine)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if errors.Is(err, errUnreadable) {
+	for doc, err := range formats.Read(http.MaxBytesReader(w, r.Body, maxImport), options) {
+		if err != nil {
 			return bodyFault(err)
 		}
-		if err == nil && len(line) == 0 {
-			continue
-		}
+		err = doc.Err
 		if err == nil {
-			err = in.line(r.Context(), line)
+			err = in.call(r.Context(), doc)
 		}
-		if err := in.refuse(n, err); err != nil {
+		if err := in.refuse(doc.Line, err); err != nil {
 			return err
 		}
 	}
 	edge.SetPosition(w, s.including(in.written))
 	return edge.Encode(w, http.StatusOK, in.out)
+}
+
+// importOptions are what a request says about its file: the format, auto (or nothing) to have it recognised, and the
+// call's id for formats that name none.
+func importOptions(r *http.Request) (formats.Options, error) {
+	allowed := []string{"", "auto"}
+	for _, f := range formats.Formats() {
+		allowed = append(allowed, string(f.Name))
+	}
+	query := r.URL.Query()
+	options := formats.Options{Format: formats.Format(query.Get("format")), CallID: query.Get("call")}
+	if err := chars.OneOf("format", string(options.Format), allowed...); err != nil {
+		return options, err
+	}
+	if options.Format == "auto" {
+		options.Format = ""
+	}
+	if options.CallID != "" {
+		return options, checkID("call", options.CallID)
+	}
+	return options, nil
 }
 
 // bodyFault says why a body cannot be read to its end.
@@ -75,47 +85,40 @@ type importing struct {
 	written stream.Position
 }
 
-// refuse notes why a line was not taken. It returns the error when that is not the line's fault.
-func (in *importing) refuse(n int, err error) error {
+// refuse notes why a document was not taken. It returns the error when that is not the document's fault.
+func (in *importing) refuse(line int, err error) error {
 	f, _ := fault.As(err)
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Unprocessable, fault.TooLarge, fault.Gone:
-		in.out.Refused = append(in.out.Refused, refusedLine{Line: n, Field: f.Field, Code: f.Code})
+		in.out.Refused = append(in.out.Refused, refusedLine{Line: line, Field: f.Field, Code: f.Code})
 		return nil
 	default:
 		return err
 	}
 }
 
-// line brings in one call, from its opening to its end. Everything is checked before anything is written, but what only
-// the call itself can say: that it is erased, or has no room left.
-func (in *importing) line(ctx context.Context, line []byte) error {
-	d, err := parseDialogue(line)
+// call brings in one call, from its opening to its end. Everything is checked before anything is written, but what only
+// the call itself can say: that it is erased, or has no room left. A call of which nothing was said comes in without
+// words.
+func (in *importing) call(ctx context.Context, doc formats.Document) error {
+	c := doc.Call
+	entries, err := in.check(c)
 	if err != nil {
 		return err
 	}
-	entries, err := entriesOf(d.utterances(), timestamppb.New(time.Now()))
-	if err != nil {
-		return err
-	}
-	if len(entries) > maxEntries {
-		return tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
-	}
-	done := importedCall{CallID: d.ID}
-	r, details := ref{in.by.Tenant, d.ID}, d.details()
-	for head, rest := firstAppend(entries); len(head) > 0; head, rest = firstAppend(rest) {
+	done := importedCall{CallID: c.ID, Format: string(doc.Format)}
+	r, details := ref{in.by.Tenant, c.ID}, c.Details
+	for first := true; first || len(entries) > 0; first = false {
+		head, rest := firstAppend(entries)
 		res, pos, err := in.s.take(ctx, in.by, r, details, head)
 		if err != nil {
 			return err
 		}
 		in.written = furthest(in.written, pos)
-		details = nil // said once
-		done.Accepted += res.GetAccepted()
-		done.Duplicates += res.GetDuplicates()
-		done.Corrected += res.GetCorrected()
-		done.Revision = res.GetRevision()
+		details, entries = nil, rest // said once
+		done.add(res)
 	}
-	pos, err := in.s.end(ctx, in.by, r, nil, endByImport)
+	pos, err := in.s.end(ctx, in.by, r, endOf(c), endByImport)
 	if err != nil {
 		return err
 	}
@@ -124,18 +127,23 @@ func (in *importing) line(ctx context.Context, line []byte) error {
 	return nil
 }
 
-// parseDialogue reads a line; members that it does not know mean nothing to us.
-func parseDialogue(line []byte) (d dialogue, err error) {
-	if !utf8.Valid(line) {
-		return d, fault.New(fault.Invalid, "INVALID", fault.Param("reason", "not UTF-8"))
+// check checks a whole call as appends are checked, and makes entries of its words.
+func (in *importing) check(c *formats.Call) ([]*eventv1.Entry, error) {
+	err := first([]error{checkID("id", c.ID), checkDetails(c.Details), checkTime("endedAt", endOf(c))})
+	if err != nil || len(c.Utterances) == 0 {
+		return nil, err
 	}
-	if err := json.Unmarshal(line, &d); err != nil {
-		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return d, fault.New(fault.Invalid, "INVALID", fault.Field(kind.Field), fault.Wrapping(err))
-		}
-		return d, fault.New(fault.Invalid, "INVALID", fault.Wrapping(err))
+	entries, err := entriesOf(c.Utterances, timestamppb.New(time.Now()))
+	if err == nil && len(entries) > maxEntries {
+		err = tooLarge("CALL_TOO_LARGE", "utterances", maxEntries)
 	}
-	return d, first([]error{
-		checkID("id", d.ID), chars.OneLine("source", d.Source, 0, maxID), chars.OneLine("lang", d.Lang, 0, maxID),
-	})
+	return entries, err
+}
+
+// endOf is when a call ended, as its file says; nil where it does not.
+func endOf(c *formats.Call) *timestamppb.Timestamp {
+	if c.EndedAt.IsZero() {
+		return nil
+	}
+	return timestamppb.New(c.EndedAt)
 }

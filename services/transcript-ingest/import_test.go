@@ -242,6 +242,6 @@ func TestAnImportHasItsLimitsAndItsRights(t *testing.T) {
 		t.Errorf("%d messages", b.written())
 	}
 	blank := bytes.Repeat([]byte(" "), 64<<20)
-	c.post("/api/v1/calls/import", append(append(line, '\n'), blank...), http.StatusRequestEntityTooLarge, nil)
+	c.post("/api/v1/calls/import?format=jsonl", append(append(line, '\n'), blank...), http.StatusRequestEntityTooLarge, nil)
 	c.get("/api/v1/calls/c", http.StatusOK, nil) // what came before the limit is in
 }

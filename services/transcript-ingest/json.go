@@ -123,11 +123,22 @@ func stamp(t *time.Time) *timestamppb.Timestamp {
 
 // importedCall is what became of one call of a file.
 type importedCall struct {
-	CallID     string `json:"callId"`
-	Accepted   uint32 `json:"accepted"`
-	Duplicates uint32 `json:"duplicates"`
-	Corrected  uint32 `json:"corrected"`
-	Revision   uint32 `json:"revision"`
+	CallID      string `json:"callId"`
+	Format      string `json:"format"`
+	Accepted    uint32 `json:"accepted"`
+	Duplicates  uint32 `json:"duplicates"`
+	Corrected   uint32 `json:"corrected"`
+	Conflicting uint32 `json:"conflicting"`
+	Revision    uint32 `json:"revision"`
+}
+
+// add counts what became of one append of it.
+func (c *importedCall) add(res *transcriptv1.AppendUtterancesResponse) {
+	c.Accepted += res.GetAccepted()
+	c.Duplicates += res.GetDuplicates()
+	c.Corrected += res.GetCorrected()
+	c.Conflicting += res.GetConflicting()
+	c.Revision = res.GetRevision()
 }
 
 // refusedLine is a line of a file, counted from 1, that was not taken, and why.

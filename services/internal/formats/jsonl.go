@@ -30,11 +30,10 @@ func parseJSONL(raw []byte, n *notes) (*Call, error) {
 		root.get("id").fail("FIELD_REQUIRED")
 	}
 	dialogueDetails(b, root)
-	if root.get("utterances").size() == 0 {
-		root.get("utterances").fail("FIELD_REQUIRED")
-	}
 	if u := root.get("utterances"); u.there() && !u.is(list) {
 		u.wrong("list")
+	} else if u.size() == 0 {
+		u.fail("FIELD_REQUIRED")
 	}
 	for _, u := range root.get("utterances").elements() {
 		dialogueUtterance(b, u)
