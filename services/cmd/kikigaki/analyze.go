@@ -4,64 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
 
 // lookEvery is how often a waiting command asks whether the answer is there.
 const lookEvery = 300 * time.Millisecond
-
-type importCommand struct {
-	remote
-
-	Files []string `arg:"" type:"existingfile" help:"Files to import."`
-}
-
-type imported struct {
-	Calls []struct {
-		CallID     string `json:"callId"`
-		Accepted   int    `json:"accepted"`
-		Duplicates int    `json:"duplicates"`
-	} `json:"calls"`
-	Refused []struct {
-		Line  int    `json:"line"`
-		Field string `json:"field"`
-		Code  string `json:"code"`
-	} `json:"refused"`
-}
-
-// Run imports file after file and says what was refused.
-func (c *importCommand) Run(ctx context.Context) error {
-	refused := 0
-	for _, name := range c.Files {
-		file, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		var out imported
-		err = c.send(ctx, "POST", "/api/v1/calls/import", "application/jsonl", io.NopCloser(file), &out)
-		if err := errors.Join(err, file.Close()); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		accepted, duplicates := 0, 0
-		for _, call := range out.Calls {
-			accepted, duplicates = accepted+call.Accepted, duplicates+call.Duplicates
-		}
-		sayf("%s: %d calls, %d utterances, %d already there, %d lines refused",
-			name, len(out.Calls), accepted, duplicates, len(out.Refused))
-		for _, r := range out.Refused {
-			sayf("  line %d: %s %s", r.Line, r.Code, r.Field)
-		}
-		refused += len(out.Refused)
-	}
-	if refused > 0 {
-		return fmt.Errorf("%d lines were refused", refused)
-	}
-	return nil
-}
 
 type analyzeCommand struct {
 	remote

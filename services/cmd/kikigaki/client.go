@@ -59,24 +59,47 @@ func (r remote) call(ctx context.Context, method, path string, body, out any) er
 }
 
 func (r remote) send(ctx context.Context, method, path, kind string, in io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(r.URL, "/")+path, in)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", kind)
-	req.Header.Set("Authorization", "Token "+r.Token)
-	res, err := (&http.Client{}).Do(req) // as long as it takes: the person at the terminal can stop it
+	res, err := r.do(ctx, method, path, kind, in)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode >= http.StatusBadRequest {
-		p := &problem{Status: res.StatusCode, Title: res.Status}
-		_ = json.NewDecoder(res.Body).Decode(p)
-		return p
-	}
 	if out == nil {
 		return nil
 	}
 	return json.NewDecoder(res.Body).Decode(out)
+}
+
+// fetch copies an answer.
+func (r remote) fetch(ctx context.Context, path string, to io.Writer) error {
+	res, err := r.do(ctx, http.MethodGet, path, "", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	_, err = io.Copy(to, res.Body)
+	return err
+}
+
+// do makes one request; an answer that is an error is a problem.
+func (r remote) do(ctx context.Context, method, path, kind string, in io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(r.URL, "/")+path, in)
+	if err != nil {
+		return nil, err
+	}
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	req.Header.Set("Authorization", "Token "+r.Token)
+	res, err := (&http.Client{}).Do(req) // as long as it takes: the person at the terminal can stop it
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		defer func() { _ = res.Body.Close() }()
+		p := &problem{Status: res.StatusCode, Title: res.Status}
+		_ = json.NewDecoder(res.Body).Decode(p)
+		return nil, p
+	}
+	return res, nil
 }

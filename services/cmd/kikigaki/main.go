@@ -31,8 +31,12 @@ type commands struct {
 	Paths    pathsCommand    `cmd:"" group:"One service alone, over an external NATS system:" help:"List which service serves what over HTTP, for the gateway in front."`
 
 	Calls struct {
-		Import importCommand `cmd:"" help:"Import dialogues from files (JSON Lines)."`
-	} `cmd:"" help:"Bring calls in."`
+		Check   checkCommand   `cmd:"" help:"Say what would be made of files, member by member, without sending them."`
+		Import  importCommand  `cmd:"" help:"Import calls from files."`
+		Export  exportCommand  `cmd:"" help:"Write a call as a file."`
+		Receipt receiptCommand `cmd:"" help:"Show what has arrived of a call: repeated, late, missing."`
+		Erase   eraseCommand   `cmd:"" help:"Erase a call for good."`
+	} `cmd:"" help:"Bring calls in and out."`
 	Analyze analyzeCommand `cmd:"" help:"Analyse a call with a prompt."`
 	Tenants struct {
 		Add addTenantCommand `cmd:"" help:"Add a tenant with its first administrator (while the services are stopped)."`
@@ -44,6 +48,7 @@ func main() {
 	defer stop()
 	var c commands
 	cli := kong.Parse(&c, kong.Name("kikigaki"), kong.UsageOnError(),
+		kong.Vars{"formats": formatNames()},
 		kong.Description("Transcripts in, analyses out, every screen told."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	err := cli.Run()
