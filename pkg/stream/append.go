@@ -80,7 +80,8 @@ func verdict(g Guard, err error) error {
 }
 
 // Purge removes the messages of one subject whose sequence is below the given one. It is invisible to followers:
-// write down why first. Bytes may stay on disk until the server compacts. The error is [ErrNoStream], or Unavailable when
+// write down why first. Bytes may stay on disk for a long time, and cannot be erased any more: [Log.Erase] comes
+// before. The error is [ErrNoStream], or Unavailable when
 // the server has not said within a minute that it is done: purge again, it does no harm.
 func (l *Log) Purge(ctx context.Context, stream, subject string, below uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

@@ -83,7 +83,7 @@ func checkRound(t *testing.T, l *stream.Log, shared, winner string) {
 func TestOfASingleWriteAndBatchesOneWinsOnOneServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
-	raceBatches(t, []*stream.Log{openBatches(t, s.Conn(t), 1), openBatches(t, s.Conn(t), 1)}, 200)
+	raceBatches(t, []*stream.Log{openBatches(t, s.Conn(t), 1), openBatches(t, s.Conn(t), 1)}, 150)
 }
 
 func TestBatchesOnACluster(t *testing.T) {

@@ -148,25 +148,24 @@ func TestABatchThatMakesNoSenseIsRefused(t *testing.T) {
 func TestALargeBatchArrivesWhole(t *testing.T) {
 	t.Parallel()
 	l := openBatches(t, streamtest.Start(t).Conn(t), 1)
-	writes := writesTo(40, "e")
-	for n := range writes {
-		writes[n].Event.Data = make([]byte, 512<<10)
+	small := declaration()
+	small.Batches, small.MaxBytes = true, 16<<20
+	if _, _, err := l.Declare(t.Context(), small); err != nil {
+		t.Fatal(err)
 	}
-	if got, err := l.AppendAll(t.Context(), name, writes); err != nil || len(got) != 40 {
+	writes := writesTo(12, "e")
+	for n := range writes {
+		writes[n].Event.Data = make([]byte, 1000<<10)
+	}
+	if got, err := l.AppendAll(t.Context(), name, writes); err != nil || len(got) != 12 {
 		t.Fatal(got, err)
 	}
-	if n := messages(t, l); n != 40 {
-		t.Fatal(n)
-	}
-	// These are too many bytes for the stream: refused as a whole.
-	writes = nil
-	for n := range 50 {
-		w := writeTo(fmt.Sprintf("d%d", n), 0, fmt.Sprint("full-", n))
-		w.Event.Data = make([]byte, 1000<<10)
-		writes = append(writes, w)
+	// Now these are too many bytes for the stream: refused as a whole.
+	for n := range writes {
+		writes[n].Expected = uint64(n + 1)
 	}
 	_, err := l.AppendAll(t.Context(), name, writes)
-	if fault.KindOf(err) != fault.Unavailable || errors.Is(err, stream.ErrUnknown) || messages(t, l) != 40 {
+	if fault.KindOf(err) != fault.Unavailable || errors.Is(err, stream.ErrUnknown) || messages(t, l) != 12 {
 		t.Fatalf("%v (%v)", err, fault.KindOf(err))
 	}
 }

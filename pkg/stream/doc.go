@@ -29,20 +29,20 @@
 //
 // # What a crash costs
 //
-// Of this process: nothing, it keeps nothing; what it
-// consumed and did not acknowledge comes again. Who died before the answer came commits the same event id again. Of the
-// server's machine: nothing that was acknowledged, if the server syncs before it answers (sync_interval: always); with
-// its default, up to two minutes. A stream declared with Memory is gone with its server, and the next question about
-// it makes it anew, empty. A stream that was made anew has another [Info].Incarnation, and positions in the old one say
-// nothing about it.
+// Of this process: nothing, it keeps nothing; what it consumed and did not acknowledge comes again. Who died before the
+// answer came commits the same event id again. An interrupted [Log.Erase] goes on where it stood. Of the server's
+// machine: nothing that was acknowledged, if the server syncs before it answers (sync_interval: always); with its default,
+// up to two minutes. A stream declared with Memory is gone with its server, and the next question about it makes it
+// anew, empty. A stream that was made anew has another [Info].Incarnation, and positions in the old one say nothing about
+// it.
 //
 // # Limits
 //
 // A batch is at most [MaxBatch] writes; a stream takes 50 batches at a time and drops what is not complete within 10 s. An
 // event is as large as the server's max_payload, 1 MiB by default, less its headers. One question to the server
-// takes at most 5 s, a [Log.Declare] 20 s, a [Log.Purge] a minute, a [Log.Commit] 8 lost rounds or 20 s. [Log.Tail] asks
-// for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a process. It holds no goroutine
-// but while [Log.Consume] runs.
+// takes at most 5 s, a [Log.Declare] 20 s, a [Log.Purge] a minute, as each message of a [Log.Erase], a [Log.Commit] 8 lost
+// rounds or 20 s. [Log.Tail] asks for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a
+// process. It holds no goroutine but while [Log.Consume] runs.
 //
 // The package knows nothing of what an event means. Package view keeps what was made of a log, package follow keeps it
 // in step, package streamtest runs real servers in tests.
