@@ -43,15 +43,16 @@ type Write struct {
 // write is the same compare-and-set as a single one. Two writes under one guard, or a guard of another stream, are errors
 // of the program; two different guards that cover the same subject are, too, but nobody notices.
 //
-// Errors are those of [Log.Append]. If one write is refused nothing is stored and the error is a [Conflict], whose Guard is the
-// one that refused where that can be told: the server says at most how far the guard has moved, and the message there
-// tells whose it is. Otherwise, as for most writes in flight on a cluster, it is the zero Guard; then divide the batch.
-// Unavailable, with nothing stored, is also what a batch gets that is one too many: a stream takes 50 at a time, a server 1,000.
-// [ErrUnknown] is only possible when everything was sent and no answer came within 5 s. Then each write may be repeated
-// with its own event id, in any company: all of them are stored, or none.
+// Errors are those of [Log.Append]. If one write is refused nothing is stored and the error is a [Conflict], whose Guard is
+// the one that refused where that can be told: the server says at most how far the guard has moved, and the message
+// there tells whose it is. Otherwise, as always when a write is in flight on a cluster, it is the zero Guard; then divide the
+// batch. Unavailable, with nothing stored, is also what a batch gets that is one too many: a stream takes 50 at a time,
+// a server 1,000. [ErrUnknown] is only possible when everything was sent and no answer came within 5 s. Then look for one
+// of the event ids behind the sequence it expected ([Log.After]): if it is there, all are.
 //
 // A server by itself stages each batch of a stream on disk in files of its own, which costs about ten single writes: a
-// batch of fewer is slower than they are, one of hundreds far cheaper. A cluster stages in memory. A single write goes
+// batch of fewer is slower than they are, one of hundreds far cheaper. Should its disk fail in the middle of storing, it
+// shows what it has until it is restarted, and then stores the rest first. A cluster stages in memory. A single write goes
 // through [Log.Append]; none does nothing.
 func (l *Log) AppendAll(ctx context.Context, stream string, writes []Write) (sequences []uint64, err error) {
 	if err := checkBatch(stream, writes); err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,6 +183,33 @@ func TestABatchWithoutAServerIsSurelyNotStored(t *testing.T) {
 	if fault.KindOf(err) != fault.Unavailable || errors.Is(err, stream.ErrUnknown) {
 		t.Fatalf("%v after %v", err, time.Since(start))
 	}
+}
+
+// A server takes only so many at a time. Whoever is one too many knows for sure that nothing of it was stored.
+func TestBatchesBeyondTheServersLimitAreSurelyNotStored(t *testing.T) {
+	t.Parallel()
+	l := openBatches(t, streamtest.Start(t).Conn(t), 1)
+	var group sync.WaitGroup
+	var stored, refused atomic.Int64
+	for n := range 80 {
+		group.Go(func() {
+			writes := []stream.Write{writeTo(fmt.Sprint("a", n), 0, "1"), writeTo(fmt.Sprint("b", n), 0, "2")}
+			_, err := l.AppendAll(t.Context(), name, writes)
+			switch {
+			case err == nil:
+				stored.Add(2)
+			case fault.KindOf(err) != fault.Unavailable || errors.Is(err, stream.ErrUnknown):
+				t.Error(err)
+			default:
+				refused.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if n := messages(t, l); n != uint64(stored.Load()) {
+		t.Errorf("%d messages, acknowledged were %d", n, stored.Load())
+	}
+	t.Log(refused.Load(), "refused")
 }
 
 func TestADeclarationAddsAndTakesBatches(t *testing.T) {
