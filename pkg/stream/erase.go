@@ -22,10 +22,11 @@ const eraseTime = time.Minute
 // minutes. A message costs 4 ms in a small stream and 12 ms in a file that is full, since the server writes its file of
 // up to 8 MiB anew: it is for what must be gone, not for trimming.
 //
-// It must come before [Log.Purge], not after. What was purged is no message any more, cannot be overwritten, and lies in its
-// file until the server removes that, because nothing in it is left, or rewrites it, because more than half of it is dead:
-// within its sync interval, 2 minutes by default, but never while it is the stream's newest file. Of a quiet stream
-// that may be for ever.
+// It must come before [Log.Purge], not after. What was purged is no message any more and cannot be overwritten. It lies in
+// its file until the server removes that, because nothing in it is left, or rewrites it. That happens within the
+// server's sync interval, 2 minutes by default, once more than half of the file is dead and it is not the stream's newest one any
+// more: a file is full at 8 MiB, at 4 MiB where MaxBytes is below 32 MiB, and of a quiet stream the newest one may stay so
+// for ever. Appending as much and purging it again moves the stream on to the next file.
 //
 // The error is [ErrNoStream], or Unavailable when the server does not answer: within 5 s to a question, within a minute
 // to the erasing of one message. The number is right then, too.

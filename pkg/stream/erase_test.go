@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
@@ -159,6 +160,37 @@ func TestWhatIsPurgedMustBeErasedBefore(t *testing.T) {
 		if files := holders(t, s.StoreDir(), secret); (len(files) == 0) != erase {
 			t.Errorf("erased first: %v, it is in %v", erase, files)
 		}
+	}
+}
+
+// What was purged goes when its file is not the newest any more, is dead for more than half, and the server looks.
+func TestWhatWasPurgedGoesOnceItsFileIsFull(t *testing.T) {
+	t.Parallel()
+	s := streamtest.Start(t, streamtest.SyncInterval(500*time.Millisecond))
+	l := openBatches(t, s.Conn(t), 1)
+	seal := talk(t, l)
+	if err := l.Purge(t.Context(), name, scope, seal); err != nil {
+		t.Fatal(err)
+	}
+	filling := writesTo(9, "filling")
+	for n := range filling {
+		filling[n].Event.Data = make([]byte, 1000<<10)
+	}
+	sequences, err := l.AppendAll(t.Context(), name, filling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Purge(t.Context(), name, "test.call.t.*", sequences[8]+1); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(holders(t, s.StoreDir(), secret)) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("it is still there after a minute")
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	if m, ok, err := l.Last(t.Context(), stream.NewGuard(name, scope)); err != nil || !ok || m.Sequence != seal {
+		t.Error(m, ok, err)
 	}
 }
 

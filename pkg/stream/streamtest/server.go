@@ -33,6 +33,12 @@ func MaxStore(n int64) Option {
 	return func(o *server.Options) { o.JetStreamMaxStore = n }
 }
 
+// SyncInterval makes the server look every so often, instead of every 2 minutes, which of its files to tidy up, for tests
+// of what it leaves on disk. It syncs every write all the same.
+func SyncInterval(d time.Duration) Option {
+	return func(o *server.Options) { o.SyncInterval = d }
+}
+
 // Server is one nats-server with JetStream in the test's own process. It is safe for concurrent use.
 type Server struct {
 	opts  *server.Options
