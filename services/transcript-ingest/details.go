@@ -31,6 +31,7 @@ func checkDetails(d *transcriptv1.CallDetails) error {
 		chars.OneLine("call.queue", d.GetQueue(), 0, maxID),
 		chars.OneOf("call.direction", d.GetDirection(), "", "inbound", "outbound"),
 		checkLabels(d.GetLabels()),
+		checkLinks(d.GetLinks()),
 	}
 	for _, k := range slices.Sorted(maps.Keys(d.GetLabels())) { // of several wrong ones the same is named each time
 		checks = append(checks, chars.OneLine("call.labels", k, 1, maxID), chars.OneLine("call.labels", d.GetLabels()[k], 0, maxID))
@@ -69,7 +70,8 @@ func first(errs []error) error {
 // agent is who took a call: a known account, or text that gives nobody rights.
 type agent struct{ id, name string }
 
-// merge lays what a publisher said over what is known; what is left out stays, and so do labels of other names.
+// merge lays what a publisher said over what is known; what is left out stays, and so do labels of other names
+// and links to other calls.
 func merge(old *eventv1.CallInfo, d *transcriptv1.CallDetails, a agent) *eventv1.CallInfo {
 	out := proto.CloneOf(old)
 	for _, f := range []struct {
@@ -93,5 +95,6 @@ func merge(old *eventv1.CallInfo, d *transcriptv1.CallDetails, a agent) *eventv1
 		out.Labels = map[string]string{}
 	}
 	maps.Copy(out.GetLabels(), d.GetLabels())
+	out.Links = mergeLinks(out.GetLinks(), d.GetLinks())
 	return out
 }

@@ -48,7 +48,7 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if event.GetOpened() != nil {
 		next.Opened = m.Sequence
 	}
-	if err := reindex(tx, r, rec, next); err != nil {
+	if err := errors.Join(reindex(tx, r, rec, next), relink(tx, r, rec, next)); err != nil {
 		return err
 	}
 	return putJSON(tx, callBucket, r.key(), next)

@@ -112,7 +112,7 @@ func TestTheAPIHasItsShape(t *testing.T) {
 	other := client{t: t, url: b.serve(two), token: "a:account-3:view"}
 	call := "/api/v1/calls/" + url.PathEscape("通話 1/ü%")
 	const callShape = `"agentAccount":{"id":"account-1","name":"山田 花子"},"agentNumber":"1","customerNumber":"2","direction":"inbound",` +
-		`"endedAt":null,"id":"通話 1/ü%","label":"L","labels":{"k":"v"},"queue":"Q","revision":2,"startedAt":"2026-04-01T09:00:00Z","state":"live"`
+		`"endedAt":null,"id":"通話 1/ü%","label":"L","labels":{"k":"v"},"links":[],"queue":"Q","revision":2,"startedAt":"2026-04-01T09:00:00Z","state":"live"`
 	const words = `{"createdAt":"T","durationSec":1.25,"kind":"utterance","order":7,"speaker":"agent","startSec":0.5,"text":"はい",` +
 		`"updatedAt":"T","utteranceId":"u1","vendor":"V","version":0}`
 	const lost = `{"createdAt":"T","durationSec":null,"kind":"recognizer_lost","order":0,"speaker":"speaker_3","startSec":null,"text":"",` +

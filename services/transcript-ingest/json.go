@@ -15,6 +15,13 @@ type person struct {
 	Name string `json:"name"`
 }
 
+// linkJSON is another call that belongs to a call; incoming where the other one says so.
+type linkJSON struct {
+	CallID   string `json:"callId"`
+	Relation string `json:"relation"`
+	Incoming bool   `json:"incoming"`
+}
+
 // callJSON is a call as the API shows it. What nobody said is empty, times and persons are null.
 type callJSON struct {
 	ID                string            `json:"id"`
@@ -28,6 +35,7 @@ type callJSON struct {
 	Queue             string            `json:"queue"`
 	Direction         string            `json:"direction"`
 	Labels            map[string]string `json:"labels"`
+	Links             []linkJSON        `json:"links"`
 	Revision          uint32            `json:"revision"`
 	RunningAnalysisID string            `json:"runningAnalysisId,omitempty"`
 }
@@ -37,7 +45,10 @@ func callOf(c *transcriptv1.Call) callJSON {
 		ID: c.GetId(), Label: c.GetLabel(), StartedAt: edge.Time(c.GetStartedAt()), EndedAt: edge.Time(c.GetEndedAt()),
 		State: c.GetState(), AgentNumber: c.GetAgentNumber(), CustomerNumber: c.GetCustomerNumber(),
 		Queue: c.GetQueue(), Direction: c.GetDirection(), Labels: c.GetLabels(), Revision: c.GetRevision(),
-		RunningAnalysisID: c.GetRunningAnalysisId(),
+		RunningAnalysisID: c.GetRunningAnalysisId(), Links: []linkJSON{},
+	}
+	for _, l := range c.GetLinks() {
+		out.Links = append(out.Links, linkJSON{l.GetCallId(), l.GetRelation(), l.GetIncoming()})
 	}
 	if c.GetAgentName() != "" {
 		out.AgentAccount = &person{c.GetAgentAccountId(), c.GetAgentName()}
@@ -82,6 +93,10 @@ type appendBody struct {
 		Queue          string            `json:"queue"`
 		Direction      string            `json:"direction"`
 		Labels         map[string]string `json:"labels"`
+		Links          []struct {
+			CallID   string `json:"callId"`
+			Relation string `json:"relation"`
+		} `json:"links"`
 	} `json:"call"`
 	Utterances []struct {
 		UtteranceID string   `json:"utteranceId"`
@@ -102,6 +117,9 @@ func (b appendBody) request(call string) *transcriptv1.AppendUtterancesRequest {
 		out.Call = &transcriptv1.CallDetails{
 			Label: c.Label, StartedAt: stamp(c.StartedAt), AgentAccount: c.AgentAccount, AgentNumber: c.AgentNumber,
 			CustomerNumber: c.CustomerNumber, Queue: c.Queue, Direction: c.Direction, Labels: c.Labels,
+		}
+		for _, l := range c.Links {
+			out.Call.Links = append(out.Call.Links, &transcriptv1.CallLink{CallId: l.CallID, Relation: l.Relation})
 		}
 	}
 	for _, u := range b.Utterances {

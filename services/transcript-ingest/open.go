@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -48,7 +49,7 @@ func openOrChange(
 		return "", nil, err
 	}
 	info := merge(old, d, who)
-	if err := checkLabels(info.GetLabels()); err != nil {
+	if err := cmp.Or(checkLabels(info.GetLabels()), checkOwnLinks(r.call, info.GetLinks())); err != nil {
 		return "", nil, err
 	}
 	if !rec.opened() {

@@ -64,7 +64,7 @@ func readCall(tx *view.Tx, r ref) (*transcriptv1.Call, error) {
 		Id: r.call, Label: info.GetLabel(), StartedAt: timestamppb.New(rec.Started), State: stateLive,
 		AgentAccountId: info.GetAgentAccountId(), AgentName: info.GetAgentName(), AgentNumber: info.GetAgentNumber(),
 		CustomerNumber: info.GetCustomerNumber(), Queue: info.GetQueue(), Direction: info.GetDirection(),
-		Labels: info.GetLabels(), Revision: c.revision(),
+		Labels: info.GetLabels(), Revision: c.revision(), Links: linksOf(tx, r, info),
 	}
 	if rec.ended() {
 		out.State, out.EndedAt = stateFinished, timestamppb.New(rec.Ended)

@@ -25,12 +25,14 @@ const (
 	partBucket   = "parts"   // tenant, 0, call, 0, revision -> Entry
 	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> key in live
 	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> revision
-	viewFormat   = "3"
+	linkBucket   = "links"   // tenant, 0, call, 0, call that names it -> relation
+	viewFormat   = "4"
 )
 
 func buckets() []string {
 	return []string{
 		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
+		linkBucket,
 	}
 }
 

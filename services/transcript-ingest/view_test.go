@@ -65,7 +65,7 @@ func (h *history) drawCall(rt *rapid.T, r ref) {
 		switch rapid.IntRange(0, 4).Draw(rt, "kind") {
 		case 0:
 			later := timestamppb.New(start.Add(time.Duration(rapid.IntRange(0, 99).Draw(rt, "start")) * time.Hour))
-			info := &eventv1.CallInfo{Label: "y", StartedAt: later}
+			info := &eventv1.CallInfo{Label: "y", StartedAt: later, Links: drawLinks(rt)}
 			tell(subject.KindChanged, "", &eventv1.CallEvent{Kind: &eventv1.CallEvent_Changed{Changed: &eventv1.CallChanged{Info: info}}})
 		case 1:
 			tell(subject.KindEnded, "", &eventv1.CallEvent{Kind: &eventv1.CallEvent_Ended{Ended: &eventv1.CallEnded{EndedAt: timestamppb.New(start)}}})
@@ -81,6 +81,13 @@ func (h *history) drawCall(rt *rapid.T, r ref) {
 			}})
 		}
 	}
+}
+
+func drawLinks(rt *rapid.T) (out []*eventv1.CallLink) {
+	for _, call := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"d", "e", "f"}), 0, 3, rapid.ID).Draw(rt, "links") {
+		out = append(out, &eventv1.CallLink{CallId: call, Relation: "leg"})
+	}
+	return out
 }
 
 // drawWords makes a call's words: live, then perhaps sealed, then some or all of them in parts, then late ones.
