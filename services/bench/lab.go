@@ -41,6 +41,18 @@ func (l *lab) rows() []measure.Row {
 			Subject: "an event of 300 bytes, by compare-and-set onto the embedded log, synced; one caller",
 			Limit:   "write and fsync of 300 bytes to a plain file on the same disk",
 		}, {
+			Name: "utterance, alone", Unit: measure.Time, Open: l.openWords(sending{callers: 1, utterances: 1}),
+			Subject: "one utterance a request, by gRPC, one caller who waits for each answer",
+			Limit:   "an event onto the same kind of log, synced; one caller in the same process",
+		}, {
+			Name: "utterance, 4 callers", Unit: measure.Time, Open: l.openWords(sending{callers: 4, utterances: 1}),
+			Subject: "the same, four callers at once",
+			Limit:   "as above: one caller",
+		}, {
+			Name: "utterance, grouped", Unit: measure.Time, Open: l.openWords(sending{callers: 32, utterances: 50}),
+			Subject: "50 utterances a request, by gRPC, 32 callers",
+			Limit:   "as above: one event, one caller",
+		}, {
 			Name: "request -> worker", Unit: measure.Time, Open: l.openAnalyses(toWorker),
 			Subject: "from when a POST of an analysis is due until the provider has the request",
 			Limit:   "three durable appends in a row under one guard",

@@ -26,8 +26,8 @@ const (
 
 // System is `kikigaki all` in a process of its own.
 type System struct {
-	// URL is where people find it.
-	URL string
+	// URL is where people find it, GRPC where programs do.
+	URL, GRPC string
 
 	cmd   *exec.Cmd
 	said  journal
@@ -42,7 +42,10 @@ func StartSystem(ctx context.Context, binary, dir string) (s *System, ready, cpu
 		return nil, 0, 0, err
 	}
 	s = &System{URL: "http://" + address, ended: make(chan error, 1)}
-	s.cmd = exec.CommandContext(ctx, binary, "all", "--data", dir, "--http", address, "--grpc", "127.0.0.1:0", //nolint:gosec // built by us
+	if s.GRPC, err = freeAddress(ctx); err != nil {
+		return nil, 0, 0, err
+	}
+	s.cmd = exec.CommandContext(ctx, binary, "all", "--data", dir, "--http", address, "--grpc", s.GRPC, //nolint:gosec // built by us
 		"--bootstrap-admin", "admin:"+Password, "--allow-addresses", "127.0.0.0/8", "--log", "warn")
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Env = &s.said, &s.said, environment()
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
