@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kikigaki/kikigaki/services/internal/formats"
 )
 
 // problemCodes are all codes that a problem document may carry.
@@ -50,10 +52,19 @@ func codeKeys() []string {
 	return keys
 }
 
+// findingKeys are what a check of a file says: the outcomes, and why.
+func findingKeys() []string {
+	keys := []string{"finding.understood", "finding.mapped", "finding.ignored", "finding.refused"}
+	for _, note := range formats.Notes() {
+		keys = append(keys, "finding."+note)
+	}
+	return keys
+}
+
 func TestEveryCodeIsExplained(t *testing.T) {
 	t.Parallel()
 	c := load(t)
-	for _, key := range codeKeys() {
+	for _, key := range append(codeKeys(), findingKeys()...) {
 		for _, locale := range Locales() {
 			if _, ok := c.texts[locale][key]; !ok {
 				t.Errorf("%s: no text for %s", locale, key)

@@ -96,7 +96,8 @@ func TestNoTextIsUnused(t *testing.T) {
 	}
 }
 
-// serverKeys are the keys that only the server uses: the sentences of notifications and the example prompts.
+// serverKeys are the keys that only the server uses: the sentences of notifications, the example prompts and what a
+// check of a file says.
 func serverKeys() []string {
 	keys := []string{
 		"notify.analysis.completed", "notify.analysis.failed", "notify.analysis.cancelled", "notify.call.ended", "notify.call.erased",
@@ -104,7 +105,7 @@ func serverKeys() []string {
 	for n := 1; n <= examples; n++ {
 		keys = append(keys, "example."+strconv.Itoa(n)+".name", "example."+strconv.Itoa(n)+".text")
 	}
-	return keys
+	return append(keys, findingKeys()...)
 }
 
 // Every sentence about a call has to say which one: a reader has many, and the screen that asked may be long closed.

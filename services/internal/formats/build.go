@@ -24,23 +24,27 @@ func build(n *notes) *builder {
 	return &builder{n: n, call: &Call{Details: &transcriptv1.CallDetails{Labels: map[string]string{}}}}
 }
 
-// say adds an utterance; at is its path in the file, as utterances[3]. An empty id will be its position. The speaker
-// becomes one short line. UTTERANCE_TOO_LARGE and CALL_TOO_LARGE refuse the document: a text is never cut.
-func (b *builder) say(at string, u *transcriptv1.NewUtterance) {
+// say adds an utterance; at is its path in the file, as utterances[3], and its text is at .text there. An empty id will
+// be its position. The speaker becomes one short line. UTTERANCE_TOO_LARGE and CALL_TOO_LARGE refuse the document: a
+// text is never cut.
+func (b *builder) say(at string, u *transcriptv1.NewUtterance) { b.sayAt(at, at+".text", u) }
+
+// sayAt is say for a text that is elsewhere.
+func (b *builder) sayAt(at, text string, u *transcriptv1.NewUtterance) {
 	if len(b.call.Utterances) == maxUtterances {
 		b.n.fail(tooLarge("CALL_TOO_LARGE", listOf(at), maxUtterances))
 		return
 	}
 	if len(u.GetText()) > maxText {
-		b.n.fail(tooLarge("UTTERANCE_TOO_LARGE", at+".text", maxText))
+		b.n.fail(tooLarge("UTTERANCE_TOO_LARGE", text, maxText))
 	}
 	speaker, note := oneLine(u.GetSpeaker())
 	if note != "" {
-		b.n.mapped(at+".speaker", b.to("speaker"), note)
+		b.n.mapped(at, b.to("speaker"), note)
 	}
 	u.Speaker = speaker
 	if u.Vendor, note = oneLine(u.GetVendor()); note != "" {
-		b.n.mapped(at+".vendor", b.to("vendor"), note)
+		b.n.mapped(at, b.to("vendor"), note)
 	}
 	b.call.Utterances = append(b.call.Utterances, u)
 	b.from = append(b.from, at)
@@ -60,7 +64,7 @@ func listOf(at string) string {
 }
 
 // label sets a label of the call from a value of the file; at is its path. A name or value that is too long is cut,
-// and beyond 32 labels one is ignored. An empty value sets none.
+// and beyond 32 labels one is ignored, as is one without a name.
 func (b *builder) label(at, name, val string) {
 	labels := b.call.Details.GetLabels()
 	name, cut := oneLine(name)
@@ -70,7 +74,7 @@ func (b *builder) label(at, name, val string) {
 	}
 	_, known := labels[name]
 	switch {
-	case name == "" || strings.TrimSpace(name) == "" || val == "":
+	case strings.TrimSpace(name) == "":
 		b.n.ignored(at, noteEmpty)
 		return
 	case len(labels) == maxLabels && !known:
@@ -85,10 +89,13 @@ func (b *builder) label(at, name, val string) {
 	b.n.understood(at, "call.labels."+name)
 }
 
-// labelOf sets a label of the call from a member of the file; a list or an object is none.
+// labelOf sets a label of the call from a member of the file. A list or an object is none, and an empty text sets none.
 func (b *builder) labelOf(v value, name string) {
 	switch {
 	case !v.there():
+		return
+	case v.is(text) && v.raw() == "":
+		v.ignored(noteEmpty)
 		return
 	case v.is(list) || v.is(object):
 		v.ignored(noteWrongKind)
@@ -100,26 +107,27 @@ func (b *builder) labelOf(v value, name string) {
 
 // direction is inbound or outbound, in the spellings that formats have for them; anything else is ignored.
 func (b *builder) direction(v value) string {
-	if !v.there() || v.raw() == "" {
-		return ""
-	}
 	const to = "call.direction"
-	switch said := strings.ToLower(v.raw()); said {
-	case "inbound", "outbound":
-		if said == v.raw() {
-			v.understood(to)
-			return said
-		}
+	said := directionOf(v.raw())
+	switch {
+	case !v.there():
+	case said == "":
+		v.ignored(noteDirection)
+	case said == v.raw():
+		v.understood(to)
+	default:
 		v.mapped(to, noteDirection)
-		return said
-	case "in", "incoming":
-		v.mapped(to, noteDirection)
+	}
+	return said
+}
+
+func directionOf(s string) string {
+	switch strings.ToLower(s) {
+	case "inbound", "in", "incoming":
 		return "inbound"
-	case "out", "outgoing":
-		v.mapped(to, noteDirection)
+	case "outbound", "out", "outgoing":
 		return "outbound"
 	default:
-		v.ignored(noteDirection)
 		return ""
 	}
 }
@@ -171,7 +179,7 @@ func (b *builder) done() *Call {
 }
 
 func (b *builder) renamed(i int, note string) {
-	b.n.mapped(b.from[i]+".id", "utterances["+strconv.Itoa(i)+"].utteranceId", note)
+	b.n.mapped(b.from[i], "utterances["+strconv.Itoa(i)+"].utteranceId", note)
 }
 
 // free is an id that nobody has. turns remembers how far the numbers behind an id got.

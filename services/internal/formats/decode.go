@@ -40,14 +40,17 @@ type node struct {
 // for. INVALID for what is no JSON (NaN included), deeper than 64 or names a member twice, since two readers would
 // take it for two different documents; BODY_TOO_LARGE beyond a million values. Half a surrogate becomes U+FFFD with a
 // finding.
-func decode(raw []byte, n *notes) (value, error) {
-	d := &decoder{in: string(raw), n: n}
-	root := &node{}
-	if err := d.document(root); err != nil {
+func decode(raw []byte, n *notes) (value, error) { return decodeAt(string(raw), "", n) }
+
+// decodeAt decodes a document that is in another one; base is the path to it.
+func decodeAt(doc, base string, n *notes) (value, error) {
+	d := &decoder{in: doc, n: n, path: []string{base}}
+	root := value{n: n, node: &node{}, base: base}
+	if err := d.document(root.node); err != nil {
 		return value{}, err
 	}
 	n.roots = append(n.roots, root)
-	return value{n: n, node: root}, nil
+	return root, nil
 }
 
 type decoder struct {

@@ -44,7 +44,7 @@ type notes struct {
 	line  int
 	list  []Finding
 	known map[Finding]int // place in list, by the finding without its count and with a folded path
-	roots []*node         // decoded documents: what nobody claimed of them is told at the end
+	roots []value         // decoded documents: what nobody claimed of them is told at the end
 	err   error           // the first fault
 }
 
@@ -65,12 +65,22 @@ func (n *notes) fail(err error) {
 	}
 }
 
+// maxFindings bounds what is told of one document. A file of a hundred thousand unknown members is a mistake that a
+// thousand show as well.
+const maxFindings = 1000
+
 func (n *notes) add(path string, o Outcome, to, note string) {
 	if n.off {
 		return
 	}
 	key := Finding{Path: folded(path), Outcome: o, To: folded(to), Note: note}
-	if i, ok := n.known[key]; ok {
+	i, ok := n.known[key]
+	if !ok && len(n.list) >= maxFindings && o != Refused {
+		path, o, to, note = "", Ignored, "", noteMore
+		key = Finding{Outcome: o, Note: note}
+		i, ok = n.known[key]
+	}
+	if ok {
 		n.list[i].Path, n.list[i].To = key.Path, key.To
 		n.list[i].Count++
 		return

@@ -81,14 +81,16 @@ type entry struct {
 	// detect tells whether a whole document (UTF-8, no byte order mark) looks like this format. It is asked in the
 	// table's order, so that the more telling formats come first, and must be quick: members() rather than decode().
 	detect func(raw []byte) bool
-	// parse reads a whole document. What is wrong with it is returned or given to notes.fail, whichever comes first;
-	// what it says of each member goes into the notes. An empty Call.ID means that the format has none.
+	// parse reads a whole document and tells the notes what became of each member. It returns an error for what is not
+	// this format at all, and gives notes.fail a fault that leaves the rest readable. An empty Call.ID means that the
+	// format has none.
 	parse func(raw []byte, n *notes) (*Call, error)
 }
 
 // table is the one list of formats. A new one is a line here, a file beside this one and a sample in testdata.
 func table() []entry {
 	return []entry{
+		{Info{VCon, "IETF vCon", false, []string{".vcon", ".json"}}, detectVCon, parseVCon},
 		{Info{JSONL, "JSON Lines", false, []string{".jsonl", ".ndjson"}}, detectJSONL, parseJSONL},
 	}
 }

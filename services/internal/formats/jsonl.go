@@ -25,6 +25,12 @@ func parseJSONL(raw []byte, n *notes) (*Call, error) {
 		return nil, n.err
 	}
 	b := build(n)
+	dialogue(b, root)
+	return b.done(), nil
+}
+
+// dialogue reads a whole dialogue.
+func dialogue(b *builder, root value) {
 	b.call.ID = root.get("id").str("call.id")
 	if b.call.ID == "" {
 		root.get("id").fail("FIELD_REQUIRED")
@@ -38,7 +44,6 @@ func parseJSONL(raw []byte, n *notes) (*Call, error) {
 	for _, u := range root.get("utterances").elements() {
 		dialogueUtterance(b, u)
 	}
-	return b.done(), nil
 }
 
 func dialogueDetails(b *builder, root value) {
@@ -63,6 +68,11 @@ func dialogueDetails(b *builder, root value) {
 		b.labelOf(root.get(name), name)
 	}
 	for name, v := range root.get("labels").members() {
+		if v.is(text) && v.raw() == "" { // a label may be empty
+			v.node.claimed = true
+			b.label(v.path(), name, "")
+			continue
+		}
 		b.labelOf(v, name)
 	}
 }

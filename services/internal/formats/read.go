@@ -189,12 +189,11 @@ func parse(raw []byte, f Format, o Options, n *notes) (*Call, error) {
 		return nil, unknown()
 	}
 	call, err := e.parse(raw, n)
-	n.rest()
-	if err == nil {
-		err = n.err
-	}
 	if err != nil {
 		return nil, err
+	}
+	if n.rest(); n.err != nil {
+		return nil, n.err
 	}
 	if call.ID == "" {
 		if call.ID = o.CallID; call.ID == "" {

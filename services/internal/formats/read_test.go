@@ -7,11 +7,13 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"pgregory.net/rapid"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // readAll reads a whole file with findings.
-func readAll(t *testing.T, file string, o Options) []Document {
+func readAll(t rapid.TB, file string, o Options) []Document {
 	t.Helper()
 	o.Findings = true
 	var out []Document

@@ -16,7 +16,8 @@ import (
 // with the finding that says what became of it; what nobody claimed is told as ignored.
 type value struct {
 	n     *notes
-	node  *node // nil: the member is not there
+	node  *node  // nil: the member is not there
+	base  string // of a document: where it is in the one around it
 	up    *value
 	name  string // in an object
 	index int    // in a list
@@ -93,7 +94,7 @@ func (v value) size() int {
 func (v value) path() string {
 	switch {
 	case v.up == nil:
-		return ""
+		return v.base
 	case v.inSeq:
 		return v.up.path() + "[" + strconv.Itoa(v.index) + "]"
 	default:
@@ -116,6 +117,15 @@ func step(name string) string {
 	return "[" + strconv.Quote(name) + "]"
 }
 
+// noPlace claims members that are known and that no field of ours takes.
+func (v value) noPlace(names ...string) {
+	for _, name := range names {
+		if m := v.get(name); m.there() && !touched(m.node) {
+			m.ignored(noteNoPlace)
+		}
+	}
+}
+
 // understood claims a value, with all that is in it.
 func (v value) understood(to string) { v.claim(func() { v.n.understood(v.path(), to) }) }
 
@@ -125,8 +135,9 @@ func (v value) mapped(to, note string) { v.claim(func() { v.n.mapped(v.path(), t
 // ignored claims a value that nothing here takes.
 func (v value) ignored(note string) { v.claim(func() { v.n.ignored(v.path(), note) }) }
 
+// claim notes the first that is said of a value; that stands.
 func (v value) claim(say func()) {
-	if v.node == nil {
+	if v.node == nil || v.node.claimed {
 		return
 	}
 	v.node.claimed = true
@@ -203,6 +214,27 @@ func (v value) float(to string, least, most float64) *float64 {
 		return nil
 	}
 	v.understood(to)
+	return &f
+}
+
+// amount is a number of seconds, claimed for one of our fields with a note if there is something to say, also where it
+// is written as a text. Anything else, or less than least, is ignored: no call is lost for a number. nil is not there.
+func (v value) amount(to, note string, least float64) *float64 {
+	if !v.there() {
+		return nil
+	}
+	f, err := strconv.ParseFloat(strings.TrimSpace(v.raw()), 64)
+	switch {
+	case !v.is(number) && !v.is(text) || err != nil || !(f >= least && f <= maxSeconds):
+		v.ignored(noteNoNumber)
+		return nil
+	case note != "":
+		v.mapped(to, note)
+	case v.is(text):
+		v.mapped(to, noteTextAsNumber)
+	default:
+		v.understood(to)
+	}
 	return &f
 }
 
