@@ -1,6 +1,7 @@
-// Package formats reads files of other products as calls.
+// Package formats reads files of other products as calls, and writes calls as files.
 //
-// It knows neither the log nor HTTP: bytes go in, calls and findings come out. [Read] is the one way in:
+// It knows neither the log nor HTTP: bytes go in, calls and findings come out. [Write] is the one way out, [Read] the
+// one way in:
 //
 //	for doc, err := range formats.Read(file, formats.Options{Findings: true}) {
 //		if err != nil {
@@ -18,7 +19,8 @@
 //   - What is accepted passes the checks of an append. What recognisers really produce is kept as it is: empty texts,
 //     noise, overlaps, times that run backwards, any number of speakers. Order is the file's.
 //   - The same file gives the same call with the same ids.
-//   - Time and memory are bounded by one document of 16 MiB and a million JSON values.
+//   - What [Write] wrote, [Read] returns as it was.
+//   - Time and memory are bounded by one document of 16 MiB and a million JSON values, findings by a thousand.
 //
 // # A new format
 //
