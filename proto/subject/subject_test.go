@@ -37,12 +37,43 @@ func TestNamesOnTheLogNeverChange(t *testing.T) {
 		"kikigaki.dead.a.*.c":               subject.DeadLettersOf("a", "c"),
 		"kikigaki.hint.a.words.c":           subject.WordsHint("a", "c"),
 		"kikigaki.hint.*.words.*":           subject.WordsHints(),
+		"kikigaki.inbox.a.asr-1":            subject.InboxOf("a", "asr-1"),
+		"kikigaki.inbox.~44OG.~YS9i":        subject.InboxOf("テ", "a/b"),
+		"kikigaki.inbox.~44OG.>":            subject.InboxAll("テ"),
+		"kikigaki.hint.a.refused.asr-1":     subject.Refused("a", "asr-1"),
+		"kikigaki.hint.a.refused.>":         subject.RefusedAll("a"),
+		"kikigaki.hint.*.refused.>":         subject.RefusedAnywhere(),
+		"kikigaki.relay.~44OG.x.>":          subject.Relayed("テ", "x"),
+		"kikigaki.relay.>":                  subject.RelayedAll(),
+		"kikigaki.answer.>":                 subject.AnswerAll(),
 		"kikigaki.call.~6YCa6Kmx.~YS5i.>":   subject.CallGuard("通話", "a.b"),
 		"kikigaki.call.a.~X29yZGVy._.ended": subject.Call("a", "_order", subject.KindEnded),
 	} {
 		if got != want {
 			t.Errorf("%s, was %s", got, want)
 		}
+	}
+}
+
+func TestWhatComesOverAPortNamesItsSource(t *testing.T) {
+	t.Parallel()
+	at := func(source string) string { return strings.TrimSuffix(subject.Relayed("テ", "a"), ">") + source }
+	for token, want := range map[string]string{"asr-1": "asr-1", subject.Token("_a.b"): "_a.b"} {
+		tenant, account, source, ok := subject.RelayedFrom(at(token))
+		if !ok || tenant != "テ" || account != "a" || source != want {
+			t.Errorf("%s: %s %s %s %v", token, tenant, account, source, ok)
+		}
+	}
+	for _, bad := range []string{"", "_a", "a.b", "*", ">", "a b", "~!"} {
+		if _, _, source, ok := subject.RelayedFrom(at(bad)); ok {
+			t.Errorf("%q is taken for %q", bad, source)
+		}
+	}
+	if _, _, _, ok := subject.RelayedFrom(subject.Analysis("t", "a", "b", "c")); ok {
+		t.Error("a call is taken for something published")
+	}
+	if reply := subject.AnswerTo(subject.Answer("_R_.a.b")); reply != "_R_.a.b" {
+		t.Errorf("answers go to %s", reply)
 	}
 }
 
