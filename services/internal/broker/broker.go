@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -38,6 +39,9 @@ type Config struct {
 	// Listen is the address, host:port, on which the embedded server accepts other programs; port 0 takes any. Empty
 	// opens no port. Whoever reaches the port can read and write the log: it asks for no credentials.
 	Listen string
+	// MinFree is how much room the disk of an embedded log is to keep, in bytes: below it [Broker.Room] refuses. 0 is 2 %
+	// of the disk, at least 256 MiB and at most 2 GiB, but never more than a tenth of it.
+	MinFree uint64
 	// MaxStore bounds the embedded log in bytes; 0 is [DefaultMaxStore].
 	MaxStore int64
 	// Replicas of each stream on an external system; 0 is 3 on a cluster and 1 on a server by itself. An embedded server
@@ -54,7 +58,10 @@ type Broker struct {
 	js       jetstream.JetStream
 	closed   chan struct{} // closed with nc
 	replicas int
-	server   *embedded // nil when the log is elsewhere
+	server   *embedded // nil when the log is elsewhere, and so are the others
+	space    *space
+	watching sync.WaitGroup
+	unwatch  context.CancelFunc
 }
 
 // Start starts the embedded server, or connects to the external system, and waits until JetStream answers. It gives up
@@ -85,6 +92,10 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 		b.replicas = clusterReplicas
 	}
 	b.replicas = cmp.Or(cfg.Replicas, b.replicas)
+	if b.server == nil {
+		return b, nil
+	}
+	b.attend(context.WithoutCancel(ctx), cfg)
 	return b, nil
 }
 
@@ -113,7 +124,7 @@ func (b *Broker) Marker() *Marker {
 }
 
 // Ready asks JetStream a question and tells whether it answered: nil, or why not. It takes at most 2 seconds. An embedded
-// server that ran out of disk does not answer until [Broker.Restart].
+// server that ran out of disk may not answer until it was restarted.
 func (b *Broker) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -127,8 +138,8 @@ func (b *Broker) Ready(ctx context.Context) error {
 }
 
 // Restart stops the embedded server and starts it over the same files: the way out of a JetStream that switched itself
-// off when the disk was full, once there is room again. Requests in between fail, the connection comes back. With an
-// external system it does nothing.
+// off when the disk was full. The broker does it by itself once there is room again. Requests in between fail, the
+// connection comes back. With an external system it does nothing.
 func (b *Broker) Restart(ctx context.Context) error {
 	if b.server == nil {
 		return nil
@@ -144,7 +155,7 @@ func (b *Broker) Restart(ctx context.Context) error {
 // directory free. When the context ends first it stops waiting and returns its error; the server goes on shutting down.
 // Calling it again does nothing.
 func (b *Broker) Stop(ctx context.Context) error {
-	err := b.drain(ctx)
+	err := errors.Join(b.leave(ctx), b.drain(ctx))
 	if b.server == nil {
 		return err
 	}

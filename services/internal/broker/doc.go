@@ -7,10 +7,17 @@
 // acknowledged message has been synced to disk. One process at a time owns a data directory: a second one is refused by
 // a lock on <data>/lock that the kernel lets go of when its owner dies, however it dies.
 //
+// # A full disk
+//
+// [Broker.Room] refuses while the disk has little room left, so that whoever brings events in is told before the server
+// meets the end of the disk. When it does meet it (somebody else's files, a write that could not wait), it writes nothing
+// more until it is restarted: the broker does that as soon as there is room, and keeps a ballast file, <data>/ballast, that
+// it lets go to give the server the room to stop in order.
+//
 // # External
 //
 // With a URL the process connects, and keeps connecting for as long as it lives. Whether that cluster syncs before it
-// acknowledges is its configuration's business and cannot be seen from a client.
+// acknowledges is its configuration's business and cannot be seen from a client, and so are its disks.
 //
 // # What a crash loses
 //

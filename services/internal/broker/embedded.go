@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -20,13 +19,15 @@ import (
 
 // Names in the data directory.
 const (
-	logDir     = "log"
-	lockFile   = "lock"
-	markerFile = "log.marker"
+	logDir      = "log"
+	lockFile    = "lock"
+	markerFile  = "log.marker"
+	ballastFile = "ballast"
 )
 
 // embedded is the nats-server inside this process, together with its data directory.
 type embedded struct {
+	dir    string
 	opts   *server.Options
 	log    *serverLog
 	lock   *dirLock
@@ -53,7 +54,8 @@ func startEmbedded(ctx context.Context, cfg Config) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &embedded{opts: opts, log: &serverLog{log: cfg.Logger}, lock: lock}
+	e := &embedded{dir: dir, opts: opts, log: &serverLog{log: cfg.Logger, woken: make(chan struct{}, 1)}, lock: lock}
+	e.unload(cfg)
 	if e.marker, err = LoadMarker(filepath.Join(dir, markerFile)); err == nil {
 		err = e.boot(ctx)
 	}
@@ -66,37 +68,15 @@ func startEmbedded(ctx context.Context, cfg Config) (*embedded, error) {
 	return e, nil
 }
 
-// serverOptions are those of the embedded server. The streams are synced before anything is acknowledged: with the
-// server's own default, one sync in two minutes, a power cut takes most of what was acknowledged since.
-func serverOptions(cfg Config, dir string) (*server.Options, error) {
-	opts := &server.Options{
-		ServerName:         "kikigaki",
-		DontListen:         cfg.Listen == "",
-		NoSigs:             true, // signals are the process's business
-		JetStream:          true,
-		StoreDir:           filepath.Join(dir, logDir),
-		SyncAlways:         true,
-		JetStreamMaxStore:  cmp.Or(cfg.MaxStore, DefaultMaxStore),
-		JetStreamMaxMemory: 256 << 20, // leases only
+// unload gives a server that starts on a full disk the room of the ballast.
+func (e *embedded) unload(cfg Config) {
+	d, err := measure(e.dir)
+	if err == nil && d.free < marksOf(d.total, cfg.MinFree).ballast/4 {
+		err = setBallast(e.dir, 0)
 	}
-	// Every service follows the streams that it needs, and every screen that catches up reads one.
-	opts.JetStreamLimits.DefaultMaxConsumers = 2000
-	if opts.DontListen {
-		return opts, nil
-	}
-	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("broker: listen address: %w", err)
+		cfg.Logger.Error("looking at the disk", slog.Any("error", err))
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return nil, fmt.Errorf("broker: listen address %q: port: %w", cfg.Listen, err)
-	}
-	opts.Host, opts.Port = host, int(number)
-	if number == 0 {
-		opts.Port = server.RANDOM_PORT
-	}
-	return opts, nil
 }
 
 // boot starts a server over the files and waits until it accepts connections. What the server calls fatal (the port is
@@ -120,6 +100,9 @@ func (e *embedded) boot(ctx context.Context) error {
 		run.Shutdown()
 		run.WaitForShutdown()
 		return fmt.Errorf("broker: embedded server: %w", err)
+	}
+	if addr, ok := run.Addr().(*net.TCPAddr); ok {
+		e.opts.Port = addr.Port // the same after a restart, for those who look for it there
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -156,7 +139,18 @@ func (e *embedded) restart(ctx context.Context) error {
 		return errors.New("broker: restart: stopped")
 	}
 	e.shutdown()
-	return e.boot(ctx)
+	e.log.stuck.Store(false) // what the old server still said is of no concern any more
+	err := e.boot(ctx)
+	if err != nil {
+		e.log.stick() // until another try
+	}
+	return err
+}
+
+// stuck tells whether the server writes nothing more until it is restarted.
+func (e *embedded) stuck() bool {
+	run := e.running()
+	return e.log.stuck.Load() || run != nil && !run.JetStreamEnabled()
 }
 
 // stop shuts the server down and releases the data directory, in this order: the next owner must find closed files.

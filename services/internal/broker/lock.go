@@ -36,7 +36,7 @@ func lockDir(dir string) (*dirLock, error) {
 		return nil, errors.Join(fmt.Errorf("broker: lock %s: %w", path, err), file.Close())
 	}
 	l := &dirLock{file: file}
-	if err := l.sign(); err != nil {
+	if err := l.sign(); err != nil && !errors.Is(err, unix.ENOSPC) { // a full disk must not keep the server from starting
 		return nil, errors.Join(fmt.Errorf("broker: lock %s: %w", path, err), l.release())
 	}
 	return l, nil

@@ -4,13 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // serverLog hands what the embedded server says to the process's logger. The server's notices are debug to us: it
 // tells its whole configuration at each start.
 type serverLog struct {
 	log *slog.Logger
+
+	stuck atomic.Bool   // the server has said that it writes nothing more
+	woken chan struct{} // has one when that is news
 
 	mu    sync.Mutex
 	fatal chan error
@@ -38,8 +43,26 @@ func (l *serverLog) Noticef(format string, args ...any) { l.say(slog.LevelDebug,
 // Warnf logs a warning.
 func (l *serverLog) Warnf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
 
-// Errorf logs an error.
-func (l *serverLog) Errorf(format string, args ...any) { l.say(slog.LevelError, format, args) }
+// Errorf logs an error, and notes the one after which the server writes nothing more until it is restarted: it says so in
+// its log and nowhere else, publishers only wait in vain.
+func (l *serverLog) Errorf(format string, args ...any) {
+	l.say(slog.LevelError, format, args)
+	said := strings.ToLower(format)
+	if strings.Contains(said, "critical write error") || strings.Contains(said, "resources, will be disabled") {
+		l.stick()
+	}
+}
+
+// stick notes that the server writes nothing more.
+func (l *serverLog) stick() {
+	if l.stuck.Swap(true) {
+		return
+	}
+	select {
+	case l.woken <- struct{}{}:
+	default: // somebody is about to look
+	}
+}
 
 // Fatalf logs an error and fails a start that is under way.
 func (l *serverLog) Fatalf(format string, args ...any) {
