@@ -48,26 +48,10 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if event.GetOpened() != nil {
 		next.Opened = m.Sequence
 	}
-	if err := errors.Join(reindex(tx, r, rec, next), relink(tx, r, rec, next)); err != nil {
+	if err := errors.Join(reindex(tx, r, rec, next, m.Time.UnixMilli()), relink(tx, r, rec, next)); err != nil {
 		return err
 	}
 	return putJSON(tx, callBucket, r.key(), next)
-}
-
-// reindex moves a call in the list when its start changes, and takes it out when it is erased.
-func reindex(tx *view.Tx, r ref, old, now record) error {
-	if old.listed() && now.listed() && old.Started.Equal(now.Started) {
-		return nil
-	}
-	if old.listed() {
-		if err := tx.Delete(indexBucket, r.indexKey(old.Started)); err != nil {
-			return err
-		}
-	}
-	if now.listed() {
-		return tx.Put(indexBucket, r.indexKey(now.Started), []byte{1})
-	}
-	return nil
 }
 
 // applyLive keeps the words that are in no part: where a part came first, its words are not live.
@@ -107,7 +91,7 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 		return err
 	}
 	if event.GetErased() != nil {
-		return tx.Put(erasedBucket, r.key(), []byte{1})
+		return errors.Join(unindex(tx, r), tx.Put(erasedBucket, r.key(), []byte{1}))
 	}
 	part := event.GetPart()
 	if part == nil {
@@ -139,7 +123,7 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 	if part.GetLate() {
 		c.Late += uint32(len(part.GetEntries()))
 	}
-	return writeCounts(tx, r, c)
+	return errors.Join(indexPart(tx, r, part), writeCounts(tx, r, c))
 }
 
 // writeCounts leaves no trace of a call without words, so that it does not matter which stream came first.

@@ -89,8 +89,12 @@ func (s *Service) getCalls(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	f, err := filterOf(r.URL.Query())
+	if err != nil {
+		return err
+	}
 	res, err := s.ListCalls(r.Context(), &transcriptv1.ListCallsRequest{
-		PageSize: size, PageToken: token, MinPosition: edge.Position(r),
+		PageSize: size, PageToken: token, MinPosition: edge.Position(r), Filter: f,
 	})
 	if err != nil {
 		return err

@@ -47,6 +47,7 @@ type Service struct {
 	group    *follow.Group[*appending]
 	meters   meters
 	maxPart  int // bytes, of a part that a fold makes
+	reach    reach
 
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
@@ -61,7 +62,7 @@ func New(cfg Config, deps Deps) *Service {
 		log.Error("not everything is measured", "error", measured.err)
 	}
 	s := &Service{
-		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured,
+		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, reach: usualReach(),
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),

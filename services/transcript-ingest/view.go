@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -17,7 +16,7 @@ import (
 // holds a control character, so that 0 ends it.
 const (
 	callBucket   = "calls"   // tenant, 0, call -> record
-	indexBucket  = "index"   // tenant, 0, newest start first, call -> nothing
+	indexBucket  = "index"   // tenant, 0, newest start first, call -> signature of its details
 	sealBucket   = "seals"   // tenant, 0, call -> sequence of the seal in LIVE
 	erasedBucket = "erased"  // tenant, 0, call -> nothing; the tombstone of its parts is there
 	countBucket  = "counts"  // tenant, 0, call -> counts
@@ -26,13 +25,15 @@ const (
 	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> key in live
 	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> revision
 	linkBucket   = "links"   // tenant, 0, call, 0, call that names it -> relation
+	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
+	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
 	viewFormat   = "4"
 )
 
 func buckets() []string {
 	return []string{
 		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
-		linkBucket,
+		linkBucket, searchBucket, openBucket,
 	}
 }
 
@@ -99,8 +100,7 @@ func (r ref) idKey(e *eventv1.Entry) []byte {
 
 // indexKey sorts calls by their start, newest first, then by id.
 func (r ref) indexKey(started time.Time) []byte {
-	k := []byte(r.tenant + "\x00")
-	k = binary.BigEndian.AppendUint64(k, uint64(math.MaxInt64-started.UnixNano()))
+	k := append([]byte(r.tenant+"\x00"), startPlace(started)...)
 	return append(k, r.call...)
 }
 

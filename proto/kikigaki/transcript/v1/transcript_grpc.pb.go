@@ -56,7 +56,9 @@ type TranscriptServiceClient interface {
 	EndCall(ctx context.Context, in *EndCallRequest, opts ...grpc.CallOption) (*EndCallResponse, error)
 	// GetCall returns one call; NOT_FOUND for an unknown or foreign id.
 	GetCall(ctx context.Context, in *GetCallRequest, opts ...grpc.CallOption) (*GetCallResponse, error)
-	// ListCalls returns calls by start, newest first.
+	// ListCalls returns calls by start, newest first. A filter that lets few calls through does not make one request look
+	// at all there are: a page may hold fewer calls than asked for, even none, and still name a next one. FIELD_INVALID for
+	// the page_token of another filter.
 	ListCalls(ctx context.Context, in *ListCallsRequest, opts ...grpc.CallOption) (*ListCallsResponse, error)
 	// GetTranscript returns what was said, at the newest or at an earlier revision.
 	GetTranscript(ctx context.Context, in *GetTranscriptRequest, opts ...grpc.CallOption) (*GetTranscriptResponse, error)
@@ -229,7 +231,9 @@ type TranscriptServiceServer interface {
 	EndCall(context.Context, *EndCallRequest) (*EndCallResponse, error)
 	// GetCall returns one call; NOT_FOUND for an unknown or foreign id.
 	GetCall(context.Context, *GetCallRequest) (*GetCallResponse, error)
-	// ListCalls returns calls by start, newest first.
+	// ListCalls returns calls by start, newest first. A filter that lets few calls through does not make one request look
+	// at all there are: a page may hold fewer calls than asked for, even none, and still name a next one. FIELD_INVALID for
+	// the page_token of another filter.
 	ListCalls(context.Context, *ListCallsRequest) (*ListCallsResponse, error)
 	// GetTranscript returns what was said, at the newest or at an earlier revision.
 	GetTranscript(context.Context, *GetTranscriptRequest) (*GetTranscriptResponse, error)
