@@ -11,6 +11,7 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
 // Step is a step of ending a call.
@@ -58,4 +59,9 @@ func Orders(orders []int64) *transcriptv1.Receipt {
 	out := &transcriptv1.Receipt{}
 	countOrders(out, slices.Clone(orders))
 	return out
+}
+
+// AskOften makes a replica that has no streams yet ask every few milliseconds whether they may go on.
+func AskOften(s *Service, resolve identity.Resolve) {
+	s.resolve, s.recheck = resolve, 5*time.Millisecond
 }

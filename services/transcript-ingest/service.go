@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
@@ -14,6 +16,7 @@ import (
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
 // Name of the service: in logs, in events and to other services.
@@ -31,7 +34,9 @@ type Deps struct {
 	Log *stream.Log
 	// Access knows which account an agent's id or login is.
 	Access accessv1.AccessServiceClient
-	Logger *slog.Logger
+	// Resolve tells again who a caller from outside is, for streams that outlast one answer; nil: there are none.
+	Resolve identity.Resolve
+	Logger  *slog.Logger
 	// Telemetry observes the replica; the zero value does not.
 	Telemetry telemetry.Scope
 }
@@ -46,8 +51,13 @@ type Service struct {
 	follower *follow.Follower
 	group    *follow.Group[*appending]
 	meters   meters
-	maxPart  int // bytes, of a part that a fold makes
 	reach    reach
+	resolve  identity.Resolve
+	recheck  time.Duration       // between two questions whether a stream may go on
+	maxPart  int                 // bytes, of a part that a fold makes
+	room     *semaphore.Weighted // bytes, that streams have read and not acknowledged
+	stopping chan struct{}
+	drain    sync.Once
 
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
@@ -62,7 +72,8 @@ func New(cfg Config, deps Deps) *Service {
 		log.Error("not everything is measured", "error", measured.err)
 	}
 	s := &Service{
-		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, reach: usualReach(),
+		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
+		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
@@ -94,6 +105,10 @@ func (s *Service) Start(ctx context.Context) error {
 	s.sweeping.Go(func() { s.group.Run(run) })
 	return nil
 }
+
+// Drain ends the streams that are open, after what they have in hand, and those that are opened later. A server that
+// waits for its calls to end has to call it first, or it waits for ever. It is safe twice.
+func (s *Service) Drain() { s.drain.Do(func() { close(s.stopping) }) }
 
 // Stop ends sweeping and following. Requests that are still under way fail and may be sent again.
 func (s *Service) Stop(ctx context.Context) error {

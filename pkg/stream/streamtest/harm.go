@@ -38,3 +38,18 @@ func (s *Server) stream(t testing.TB, name string) jetstream.Stream {
 	}
 	return out
 }
+
+// Limit changes how many bytes a stream may hold. Less than it holds makes it refuse whatever comes.
+func (s *Server) Limit(t testing.TB, name string, bytes int64) {
+	t.Helper()
+	found := s.stream(t, name)
+	cfg := found.CachedInfo().Config
+	cfg.MaxBytes = bytes
+	js, err := jetstream.New(s.Conn(t))
+	if err == nil {
+		_, err = js.UpdateStream(t.Context(), cfg)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

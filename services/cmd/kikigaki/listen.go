@@ -98,7 +98,15 @@ func (p *process) stopGRPC(ctx context.Context) error {
 	if p.outside == nil {
 		return nil
 	}
+	p.drain()
 	return p.outside.Stop(ctx)
+}
+
+// drain ends the streams that would otherwise be waited for.
+func (p *process) drain() {
+	for _, drain := range p.drains {
+		drain()
+	}
 }
 
 func (p *process) startHTTP(ctx context.Context) (err error) {
@@ -111,9 +119,7 @@ func (p *process) startHTTP(ctx context.Context) (err error) {
 	}
 	_, lasting, _ := strings.Cut(notify.StreamPath, " ")
 	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), lasting))
-	if p.drain != nil {
-		p.web.OnShutdown(p.drain)
-	}
+	p.web.OnShutdown(p.drain)
 	p.httpAddr, err = p.web.Listen(ctx, p.cfg.HTTP)
 	return err
 }

@@ -45,7 +45,7 @@ type process struct {
 	conns    []*grpc.ClientConn
 	edges    map[string]*edge.Edge
 	mounts   []func(*http.ServeMux)
-	drain    func() // ends event streams
+	drains   []func() // end streams
 
 	outside  *serve.Server
 	web, ops *serve.HTTP

@@ -137,12 +137,16 @@ func (p *process) ingest() (service, error) {
 		return nil, err
 	}
 	e, err := p.edge(ingest.Name)
+	if err != nil {
+		return nil, err
+	}
 	s := ingest.New(ingest.Config{Views: p.cfg.views()}, ingest.Deps{
 		Log: p.log, Access: accessv1.NewAccessServiceClient(accounts), Logger: p.logger,
-		Telemetry: p.observed.For(ingest.Name),
+		Telemetry: p.observed.For(ingest.Name), Resolve: e.Resolve,
 	})
+	p.drains = append(p.drains, s.Drain)
 	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, e) })
-	return s, err
+	return s, nil
 }
 
 func (p *process) analysis() (service, error) {
@@ -164,7 +168,7 @@ func (p *process) notify() (service, error) {
 		Log: p.log, Logger: p.logger, Resolve: e.Resolve, Telemetry: p.observed.For(notify.Name),
 	})
 	p.mounts = append(p.mounts, func(mux *http.ServeMux) { s.Mount(mux, e) })
-	p.drain = s.Drain
+	p.drains = append(p.drains, s.Drain)
 	return s, nil
 }
 
