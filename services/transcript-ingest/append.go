@@ -20,10 +20,13 @@ var (
 )
 
 // take brings words of a call in, and opens it if it is new. The position is that of what was written, or found to be
-// written already.
+// written already. While the log's disk runs full nothing comes in: STORAGE_FULL, before the log itself can write no more.
 func (s *Service) take(
 	ctx context.Context, by identity.Caller, r ref, d *transcriptv1.CallDetails, words []*eventv1.Entry,
 ) (*transcriptv1.AppendUtterancesResponse, stream.Position, error) {
+	if err := s.space(); err != nil {
+		return nil, nil, err
+	}
 	ended, opened, err := s.open(ctx, by, r, d)
 	if err != nil {
 		return nil, nil, err

@@ -185,6 +185,12 @@ func begins(text, term string) bool {
 	return false
 }
 
+// dialogue is a line as the files have it.
+type dialogue struct {
+	ID, Lang   string
+	Utterances []struct{ Speaker, Text string }
+}
+
 // realCalls are the dialogues that the product is tried with.
 func realCalls(t testing.TB) (out []dialogue) {
 	t.Helper()

@@ -36,7 +36,9 @@ type Deps struct {
 	Access accessv1.AccessServiceClient
 	// Resolve tells again who a caller from outside is, for streams that outlast one answer; nil: there are none.
 	Resolve identity.Resolve
-	Logger  *slog.Logger
+	// Room is nil while the log's disk has room for what comes in; nil stands for one that always has.
+	Room   func() error
+	Logger *slog.Logger
 	// Telemetry observes the replica; the zero value does not.
 	Telemetry telemetry.Scope
 }
@@ -51,6 +53,7 @@ type Service struct {
 	follower *follow.Follower
 	group    *follow.Group[*appending]
 	meters   meters
+	space    func() error
 	reach    reach
 	resolve  identity.Resolve
 	recheck  time.Duration       // between two questions whether a stream may go on
@@ -86,6 +89,9 @@ func New(cfg Config, deps Deps) *Service {
 		}),
 	}
 	s.group = s.newGroup(s.follower)
+	if s.space = deps.Room; s.space == nil {
+		s.space = func() error { return nil }
+	}
 	return s
 }
 

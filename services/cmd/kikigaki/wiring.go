@@ -141,7 +141,7 @@ func (p *process) ingest() (service, error) {
 		return nil, err
 	}
 	s := ingest.New(ingest.Config{Views: p.cfg.views()}, ingest.Deps{
-		Log: p.log, Access: accessv1.NewAccessServiceClient(accounts), Logger: p.logger,
+		Log: p.log, Access: accessv1.NewAccessServiceClient(accounts), Room: p.broker.Room, Logger: p.logger,
 		Telemetry: p.observed.For(ingest.Name), Resolve: e.Resolve,
 	})
 	p.drains = append(p.drains, s.Drain)
