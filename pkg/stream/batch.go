@@ -50,7 +50,7 @@ type Write struct {
 // a server 1,000. [ErrUnknown] is only possible when everything was sent and no answer came within 5 s. Then look for one
 // of the event ids behind the sequence it expected ([Log.After]): if it is there, all are.
 //
-// A server by itself stages each batch of a stream on disk in files of its own, which costs about ten single writes: a
+// A server by itself stages each batch of a stream on disk in files of its own, which costs ten to 25 single writes: a
 // batch of fewer is slower than they are, one of hundreds far cheaper. Should its disk fail in the middle of storing, it
 // shows what it has until it is restarted, and then stores the rest first. A cluster stages in memory. A single write goes
 // through [Log.Append]; none does nothing.
