@@ -21,8 +21,8 @@ type GroupConfig[R any] struct {
 	// has to keep it, for the message that carries it may be gone.
 	Expected func(tx *view.Tx, request R) uint64
 	// Decide looks at the view and says what one event comes of all the requests under one guard, which came in this
-	// order; nil for nothing. Behind what the view has come the events of those that are settling: they are on the log, but
-	// perhaps not in the view yet. What becomes of each request it writes into the request. Its error is everybody's. It may
+	// order; nil for nothing. Behind what the view has come the events of those that are settling: they are on the log, but not
+	// in the view yet. What becomes of each request it writes into the request. Its error is everybody's. It may
 	// be called several times for the same requests.
 	Decide func(tx *view.Tx, settling, requests []R) (*stream.Event, error)
 	// NewID makes an event's id.

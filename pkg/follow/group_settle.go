@@ -25,10 +25,12 @@ func (s *settling[R]) copy() (out settling[R]) {
 	return out
 }
 
-// requests are those of all events, in their order.
-func (s *settling[R]) requests() (out []R) {
+// beyond are the requests of the events that a view up to a sequence does not have, in their order.
+func (s *settling[R]) beyond(sequence uint64) (out []R) {
 	for _, e := range s.events {
-		out = append(out, e.requests...)
+		if e.sequence > sequence {
+			out = append(out, e.requests...)
+		}
 	}
 	return out
 }

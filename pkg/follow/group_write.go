@@ -37,7 +37,8 @@ func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 
 // decide is the configured decision; the event carries its id.
 func (g *Group[R]) decide(tx *view.Tx, w *writing[R]) (*stream.Event, error) {
-	event, err := g.cfg.Decide(tx, w.settling.requests(), w.bodies())
+	behind := w.settling.beyond(g.cfg.Expected(tx, w.requests[0].body))
+	event, err := g.cfg.Decide(tx, behind, w.bodies())
 	if event != nil {
 		event.ID = w.id
 	}

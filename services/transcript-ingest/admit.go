@@ -32,9 +32,9 @@ func newAdmission(tx *view.Tx, r ref) (*admission, error) {
 	return &admission{tx: tx, ref: r, counts: c, said: map[string][]*eventv1.Entry{}}, err
 }
 
-// know takes words that are on the log and may not be in the view yet, in their order: those that the view does not have
-// are there all the same.
-func (a *admission) know(words []*eventv1.Entry) {
+// know takes an append that is on the log and not in the view yet.
+func (a *admission) know(words []*eventv1.Entry, out *transcriptv1.AppendUtterancesResponse) {
+	a.counts.LiveTally = a.counts.LiveTally.plus(tally{out.GetDuplicates(), out.GetConflicting()})
 	for _, e := range words {
 		if version, known := a.version(e.GetUtteranceId()); !known || e.GetVersion() > version {
 			a.known++

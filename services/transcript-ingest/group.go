@@ -72,7 +72,7 @@ func decideLive(tx *view.Tx, settling, all []*appending) (*stream.Event, error) 
 	}
 	for _, a := range settling {
 		if a.err == nil {
-			in.know(a.words)
+			in.know(a.words, a.out)
 		}
 	}
 	for _, a := range all {

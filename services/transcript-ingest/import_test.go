@@ -190,14 +190,14 @@ func TestALineThatIsRefusedHoldsUpNoOther(t *testing.T) {
 		`{"id":"huge","pad":"` + strings.Repeat("x", 4<<20) + `"}`,
 		`{"id":"gone","utterances":[{"text":"a"}]}`,
 		"{\"id\":\"bytes\xff\",\"utterances\":[{\"text\":\"a\"}]}",
-		`{"uuid":"a container","dialog":[]}`,
+		`{"uuid":"a container","dialog":[],"parties":[]}`,
 		`  {"id":"last","utterances":[{"speaker":"agent","text":"a","start_sec":2},{"speaker":"b","text":"","start_sec":1}]} `,
 	}
 	var got imported
 	c.post("/api/v1/calls/import?format=jsonl", []byte(strings.Join(lines, "\n")), http.StatusOK, &got)
 	want := "[{3  INVALID} {4 utterances FIELD_INVALID} {5 id FIELD_REQUIRED} {6 utterances FIELD_REQUIRED} " +
 		"{7 utterances[600].text UTTERANCE_TOO_LARGE} {8 utterances CALL_TOO_LARGE} {9  BODY_TOO_LARGE} {10  CALL_ERASED} " +
-		"{11  INVALID} {12 id FIELD_REQUIRED}]"
+		"{11  INVALID} {12 utterances FIELD_REQUIRED}]"
 	if fmt.Sprint(got.Refused) != want {
 		t.Errorf("refused %v, want %s", got.Refused, want)
 	}
