@@ -1,6 +1,7 @@
 package formats
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,25 @@ func directionOf(s string) string {
 	}
 }
 
+// link names another call that belongs to this one; of a call named twice the last counts. What cannot be a link is
+// ignored: one to the call itself, an id that none can have, a relation that is not known, the 33rd.
+func (b *builder) link(v value, id, relation string) {
+	d := b.call.Details
+	links := d.GetLinks()
+	same := slices.IndexFunc(links, func(l *transcriptv1.CallLink) bool { return l.GetCallId() == id })
+	known := slices.Contains([]string{"", "leg", "transfer", "consultation"}, relation)
+	switch {
+	case !usableID(id) || id == b.call.ID || !known || same < 0 && len(links) == maxLinks:
+		v.ignored(noteNoLink)
+	case same >= 0:
+		v.understood("call.links[" + strconv.Itoa(same) + "]")
+		links[same].Relation = relation
+	default:
+		v.understood("call.links[" + strconv.Itoa(len(links)) + "]")
+		d.Links = append(d.Links, &transcriptv1.CallLink{CallId: id, Relation: relation})
+	}
+}
+
 // started sets the call's start; zero sets none.
 func (b *builder) started(t time.Time) {
 	if !t.IsZero() {
@@ -220,15 +240,15 @@ func role(name string) (string, bool) {
 	}
 }
 
-// check is the last look at what a parser made: FIELD_REQUIRED for a call without an id or in which nothing is said,
-// FIELD_INVALID for its id.
+// check is the last look at what a parser made: FIELD_REQUIRED for a call without an id or words, unless the file says
+// that there were none, FIELD_INVALID for its id.
 func check(c *Call) error {
 	switch {
 	case c.ID == "":
 		return fault.New(fault.Unprocessable, "FIELD_REQUIRED", fault.Field("id"), fault.Param("min", "1"))
 	case !usableID(c.ID):
 		return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field("id"), fault.Param("allowed", "1..255"))
-	case len(c.Utterances) == 0:
+	case len(c.Utterances) == 0 && !c.silent:
 		return fault.New(fault.Unprocessable, "FIELD_REQUIRED", fault.Field("utterances"), fault.Param("min", "1"))
 	}
 	return nil

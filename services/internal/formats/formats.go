@@ -40,6 +40,7 @@ const (
 	maxUtterances = 20_000   // of one call
 	maxID         = 255      // code points of an id, a speaker, a vendor, a detail, a label's name and its value
 	maxLabels     = 32       // of one call
+	maxLinks      = 32       // of one call
 )
 
 // Info is what people are told about a format.
@@ -69,10 +70,13 @@ type Call struct {
 	ID string
 	// Details are what the file says about the call; never nil.
 	Details *transcriptv1.CallDetails
-	// Utterances are in the file's order, also where their times run backwards. May be empty.
+	// Utterances are in the file's order, also where their times run backwards. Empty only where the file says that
+	// nothing was said, as of a call that nobody took.
 	Utterances []*transcriptv1.NewUtterance
 	// EndedAt is zero when the file does not tell.
 	EndedAt time.Time
+
+	silent bool // the file says that nothing was said
 }
 
 // entry is a format with the functions that know it.

@@ -48,13 +48,18 @@ func sound(t rapid.TB, d Document) {
 		return
 	}
 	c := d.Call
-	if !usableID(c.ID) || len(c.Utterances) == 0 || len(c.Utterances) > maxUtterances {
+	if !usableID(c.ID) || len(c.Utterances) == 0 && !c.silent || len(c.Utterances) > maxUtterances {
 		t.Fatalf("call %q of %d utterances", c.ID, len(c.Utterances))
 	}
 	in := c.Details
 	checks := []error{chars.OneOf("direction", in.GetDirection(), "", "inbound", "outbound")}
 	for _, s := range []string{in.GetLabel(), in.GetAgentAccount(), in.GetAgentNumber(), in.GetCustomerNumber(), in.GetQueue()} {
 		checks = append(checks, chars.OneLine("detail", s, 0, maxID))
+	}
+	for _, l := range in.GetLinks() {
+		if !usableID(l.GetCallId()) || l.GetCallId() == c.ID || len(in.GetLinks()) > maxLinks {
+			t.Fatalf("%v", in)
+		}
 	}
 	for k, v := range in.GetLabels() {
 		checks = append(checks, chars.OneLine("label", k, 1, maxID), chars.OneLine("label", v, 0, maxID))

@@ -33,6 +33,9 @@ func shown(d Document) string {
 		for _, k := range slices.Sorted(maps.Keys(in.GetLabels())) {
 			fmt.Fprintf(&b, "  %s = %q\n", k, in.GetLabels()[k])
 		}
+		for _, l := range in.GetLinks() {
+			fmt.Fprintf(&b, "  %s %q\n", l.GetRelation(), l.GetCallId())
+		}
 		for _, u := range c.Utterances {
 			fmt.Fprintf(&b, "  %q v%d o%d %s %q %s+%s %q %s\n", u.GetUtteranceId(), u.GetVersion(), u.GetOrder(), u.GetKind(),
 				u.GetSpeaker(), sec(u.StartSec), sec(u.DurationSec), u.GetText(), u.GetVendor())

@@ -14,7 +14,8 @@ func detectJSONL(raw []byte) bool {
 
 // parseJSONL reads a dialogue: {"source", "id", "lang", "utterances": [{"speaker", "start_sec", "duration_sec",
 // "text"}]}, and what our own export says beyond that. An utterance without an id has its position, counted from 0, so
-// that the same file again is recognised. A call without a label has its id for one.
+// that the same file again is recognised. A call without a label has its id for one. An empty list is that of a call in
+// which nothing was said only beside a label, as our export writes it; alone it is a dialogue that lost its words.
 func parseJSONL(raw []byte, n *notes) (*Call, error) {
 	root, err := decode(raw, n)
 	if err != nil {
@@ -36,12 +37,17 @@ func dialogue(b *builder, root value) {
 		root.get("id").fail("FIELD_REQUIRED")
 	}
 	dialogueDetails(b, root)
-	if u := root.get("utterances"); u.there() && !u.is(list) {
+	u := root.get("utterances")
+	switch {
+	case u.there() && !u.is(list):
 		u.wrong("list")
-	} else if u.size() == 0 {
+	case u.is(list) && u.size() == 0 && root.get("label").there():
+		u.understood("utterances")
+		b.call.silent = true
+	case u.size() == 0:
 		u.fail("FIELD_REQUIRED")
 	}
-	for _, u := range root.get("utterances").elements() {
+	for _, u := range u.elements() {
 		dialogueUtterance(b, u)
 	}
 }
@@ -66,6 +72,11 @@ func dialogueDetails(b *builder, root value) {
 	d.Direction = b.direction(root.get("direction"))
 	for _, name := range []string{"source", "lang"} {
 		b.labelOf(root.get(name), name)
+	}
+	for _, l := range root.get("links").elements() {
+		if l.is(object) {
+			b.link(l, l.get("call_id").raw(), l.get("relation").raw())
+		}
 	}
 	for name, v := range root.get("labels").members() {
 		if v.is(text) && v.raw() == "" { // a label may be empty

@@ -50,6 +50,7 @@ const (
 	noteSecond        = "SECOND_OF_ROLE"        // a call has one agent and one customer; this is another
 	noteScheme        = "SCHEME"                // a URL's scheme was left out
 	noteDurationAsEnd = "DURATION_AS_END"       // a duration became the call's end
+	noteNoLink        = "NO_LINK"               // cannot be a link: to itself, of no usable id or relation, beyond 32
 	noteMore          = "MORE_FINDINGS"         // there are more than a thousand; the rest are only counted
 	noteRole          = "ROLE"                  // a role in another spelling
 )
@@ -62,6 +63,7 @@ func Notes() []string {
 		noteDirection, noteRole, noteNoPlace, noteNoNumber, noteTextAsNumber, noteOther, noteRestated, noteNotText, noteUnsigned,
 		notePython, noteNested, noteBase64, noteHTML, noteNoParty, noteEnd, noteMoved, noteJoined, noteWords, noteSplit,
 		noteVersion, noteExtension, noteContainer, noteTransfer, noteSecond, noteDurationAsEnd, noteScheme, noteMore,
+		noteNoLink,
 	}
 }
 

@@ -64,6 +64,9 @@ func parseVCon(raw []byte, n *notes) (*Call, error) {
 	r.dialogs()
 	r.words()
 	r.leftovers()
+	if len(r.b.call.Utterances) == 0 && !r.b.call.silent {
+		n.fail(fault.New(fault.Unprocessable, "FIELD_REQUIRED", fault.Field("analysis")))
+	}
 	return r.b.done(), nil
 }
 
@@ -180,7 +183,11 @@ func (r *vcon) container() {
 		link.noPlace("url", "content_hash", "alg", "signature")
 	}
 	for i, g := range r.root.get("group").elements() {
-		r.b.labelOf(g.either("uuid", "url"), "vcon.group."+strconv.Itoa(i))
+		if id := g.get("uuid"); id.is(text) {
+			r.b.link(id, id.raw(), "leg")
+			continue
+		}
+		r.b.labelOf(g.get("url"), "vcon.group."+strconv.Itoa(i))
 	}
 	for _, name := range []string{"created_at", "updated_at"} {
 		if v := r.root.get(name); v.there() {

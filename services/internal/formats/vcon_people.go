@@ -204,11 +204,14 @@ type talk struct {
 	authored bool
 }
 
-// dialogs reads when dialogs were and who took part. The call begins with the earliest and ends with the latest.
+// dialogs reads when dialogs were and who took part. The call begins with the earliest and ends with the latest. In a
+// call of incomplete dialogs alone nothing was said.
 func (r *vcon) dialogs() {
 	var end time.Time
+	unanswered := r.root.get("dialog").size() > 0
 	for _, d := range r.root.get("dialog").elements() {
 		d.get("type").understood("")
+		unanswered = unanswered && d.get("type").raw() == "incomplete"
 		t := talk{v: d, start: d.get("start").instant("call.startedAt")}
 		length := d.get("duration").amount("call.endedAt", noteDurationAsEnd, 0)
 		if length != nil && !t.start.IsZero() {
@@ -228,6 +231,7 @@ func (r *vcon) dialogs() {
 		r.b.labelOf(d.get("meta").get("disposition"), "vcon.disposition")
 		r.talks = append(r.talks, t)
 	}
+	r.b.call.silent = unanswered
 	earliest := time.Time{}
 	for _, t := range r.talks {
 		if !t.start.IsZero() && (earliest.IsZero() || t.start.Before(earliest)) {

@@ -21,9 +21,9 @@ type Export struct {
 }
 
 // Write writes calls one by one, a line each, as JSONL or as vCons; a file of one vCon is a vCon file. What was
-// written comes back from [Read] as it was: the call's id, details, start and end, and each utterance's id, version,
+// written comes back from [Read] as it was: the call's id, details, links, start and end, and each utterance's id, version,
 // order, kind, speaker, text, times and vendor. Not written are the agent's name where the account is known by its id
-// (vCon has both), revisions before the one at hand, and when utterances arrived.
+// (vCon has both), revisions before the one at hand, links by which another call names this one, and when utterances arrived.
 //
 // An error of the sequence ends it and is returned. FORMAT_UNSUPPORTED for a format that is only read.
 func Write(w io.Writer, f Format, calls iter.Seq2[Export, error]) error {
@@ -59,7 +59,13 @@ type dialogueJSON struct {
 	Queue          string            `json:"queue,omitempty"`
 	Direction      string            `json:"direction,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
+	Links          []linkJSON        `json:"links,omitempty"`
 	Utterances     []sayingJSON      `json:"utterances"`
+}
+
+type linkJSON struct {
+	CallID   string `json:"call_id"`
+	Relation string `json:"relation,omitempty"`
 }
 
 type sayingJSON struct {
@@ -84,6 +90,11 @@ func dialogueOf(x Export) dialogueJSON {
 	}
 	if out.AgentAccount == "" {
 		out.AgentAccount = c.GetAgentName()
+	}
+	for _, l := range c.GetLinks() {
+		if !l.GetIncoming() { // the other call says that
+			out.Links = append(out.Links, linkJSON{l.GetCallId(), l.GetRelation()})
+		}
 	}
 	for _, u := range x.Utterances {
 		s := sayingJSON{
