@@ -24,6 +24,7 @@
 //     copy.
 //   - [Log.Tail] delivers every message in order, without gap, and once, over lost connections and new leaders.
 //   - [Log.Consume] hands over every message of a work queue until it is acknowledged, at least once.
+//   - [Log.Hint] promises nothing: hints wake those who listen at the moment, and are never counted on.
 //   - A full stream refuses what is new. Nothing that was acknowledged makes room for it, but where a limit per subject,
 //     an age or a TTL was declared.
 //
@@ -41,8 +42,8 @@
 // A batch is at most [MaxBatch] writes; a stream takes 50 batches at a time and drops what is not complete within 10 s. An
 // event is as large as the server's max_payload, 1 MiB by default, less its headers. One question to the server
 // takes at most 5 s, a [Log.Declare] 20 s, a [Log.Purge] a minute, as each message of a [Log.Erase], a [Log.Commit] 8 lost
-// rounds or 20 s. [Log.Tail] asks for 8 MiB at once. Commits of one [Log] under one guard take turns: share it in a
-// process. It holds no goroutine but while [Log.Consume] runs.
+// rounds or 20 s. [Log.Tail] asks for 8 MiB at once. A hint has at most 64 KiB. Commits of one [Log] under one guard take
+// turns: share it in a process. It holds no goroutine but while [Log.Consume] runs.
 //
 // The package knows nothing of what an event means. Package view keeps what was made of a log, package follow keeps it
 // in step, package streamtest runs real servers in tests.

@@ -79,6 +79,8 @@ type Info struct {
 	// First and Last are the sequences of the oldest and the newest message, Messages their number. Last never goes
 	// back while the stream lives.
 	First, Last, Messages uint64
+	// Asked is when the server answered, by the clock that it stamps messages with.
+	Asked time.Time
 	// Leader is the name of the server that leads the stream; empty while none does, and on a server by itself.
 	Leader string
 	// Behind are the servers that keep the stream and do not have all of it, by name; stopping another one while there
@@ -107,6 +109,7 @@ func infoOf(si *jetstream.StreamInfo) Info {
 		First:       si.State.FirstSeq,
 		Last:        si.State.LastSeq,
 		Messages:    si.State.Msgs,
+		Asked:       si.TimeStamp,
 	}
 	if si.Cluster == nil {
 		return info
