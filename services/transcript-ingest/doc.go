@@ -10,11 +10,12 @@
 // stays. Who comes late finishes the fold first and then adds one more part. Numbering is parts in their order, then
 // what LIVE has and no part, so every revision reads the same for ever.
 //
-// Rooms: call.go, details.go, utterance.go, transcript.go, admit.go and receipt.go hold the rules and know nothing of
-// HTTP. arrival.go is what every way in comes to, lanes.go the order in which it is worked on. open.go opens calls,
+// Rooms: call.go, details.go, utterance.go, transcript.go, admit.go, receipt.go and search.go hold the rules and know nothing
+// of HTTP. arrival.go is what every way in comes to, lanes.go the order in which it is worked on. open.go opens calls,
 // append.go takes words in, group.go brings together what waits for the disk, fold.go folds, sweep.go finishes what a
-// crash left, read.go reads transcripts, import.go files; streaming.go, acks.go and room.go are the stream of a publisher,
-// http.go and json.go the API; rpc.go, query.go, commit.go, follow.go and view.go are as in every service.
+// crash left, idle.go ends calls that nobody ends, links.go links them, filter.go and index.go list and find them, read.go
+// reads transcripts, import.go files; streaming.go, acks.go and room.go are the stream of a publisher, http.go and json.go
+// the API; rpc.go, query.go, commit.go, follow.go and view.go are as in every service.
 //
 // After a crash nothing acknowledged is lost: an answer means that the words are on disk. A request without an answer
 // may have been stored, and is recognised when it is sent again.

@@ -65,3 +65,16 @@ func Orders(orders []int64) *transcriptv1.Receipt {
 func AskOften(s *Service, resolve identity.Resolve) {
 	s.resolve, s.recheck = resolve, 5*time.Millisecond
 }
+
+// SilentSince decides whether a call is over.
+func SilentSince(opened, heard, now time.Time, after time.Duration) (time.Time, bool) {
+	return silentSince(opened, heard, now, after)
+}
+
+// EndSilent ends the calls that are silent at a time of the server.
+func EndSilent(ctx context.Context, s *Service, now time.Time) error { return s.endSilent(ctx, now) }
+
+// EndIdle ends a call that was found to be silent at a time of the server.
+func EndIdle(ctx context.Context, s *Service, tenant, call string, now time.Time) error {
+	return s.endIdle(ctx, ref{tenant, call}, now)
+}

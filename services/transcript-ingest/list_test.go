@@ -185,7 +185,7 @@ func begins(text, term string) bool {
 	return false
 }
 
-// dialogue is a line as the files have it.
+// dialogue is a line of the files of real dialogues.
 type dialogue struct {
 	ID, Lang   string
 	Utterances []struct{ Speaker, Text string }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -26,6 +27,8 @@ const Name = "transcript-ingest"
 type Config struct {
 	// Views is the folder of the view's file; what lies there may be deleted while the service is stopped.
 	Views string
+	// IdleAfter is how long nothing may be heard of a call before it is ended; 0 means 30 minutes.
+	IdleAfter time.Duration
 }
 
 // Deps is what a replica works with.
@@ -61,6 +64,8 @@ type Service struct {
 	room     *semaphore.Weighted // bytes, that streams have read and not acknowledged
 	stopping chan struct{}
 	drain    sync.Once
+	// idleAfter is Config.IdleAfter.
+	idleAfter time.Duration
 
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
@@ -77,6 +82,7 @@ func New(cfg Config, deps Deps) *Service {
 	s := &Service{
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
 		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
+		idleAfter: cmp.Or(cfg.IdleAfter, idleAfter),
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
@@ -100,7 +106,7 @@ func (s *Service) Register(server grpc.ServiceRegistrar) {
 	transcriptv1.RegisterTranscriptServiceServer(server, s)
 }
 
-// Start begins to follow the log, and to finish folds that a crash has left.
+// Start begins to follow the log, to finish folds that a crash has left, and to end calls that nobody ends.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
@@ -108,6 +114,7 @@ func (s *Service) Start(ctx context.Context) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // sweeping outlives the start
 	s.cancel = cancel
 	s.sweeping.Go(func() { s.sweep(run) })
+	s.sweeping.Go(func() { s.idle(run) })
 	s.sweeping.Go(func() { s.group.Run(run) })
 	return nil
 }
