@@ -34,6 +34,7 @@ func routes(s *Service) []route {
 		{"POST /api/v1/calls/{call}/utterances", s.postUtterances},
 		{"POST /api/v1/calls/{call}/end", s.postEnd},
 		{"POST /api/v1/calls/import", s.postImport},
+		{"POST /api/v1/events", s.postEvents},
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
