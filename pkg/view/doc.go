@@ -22,6 +22,7 @@
 //   - It keeps a sum of each bucket's contents that does not depend on the order of changes ([View.Sums]): replicas that
 //     read as far must have equal sums. [View.Verify] counts them anew.
 //   - A read sees one state of the whole view, whatever changes meanwhile.
+//   - What was removed for good ([Tx.Forget]) is, after [View.Scrub], not in the file.
 //
 // # What a crash costs
 //
@@ -34,6 +35,6 @@
 //
 // One process has the file open; another waits 5 s and fails. One change at a time, any number of reads; a read that
 // never ends keeps the file growing. A key has 1 to 32,768 bytes. The file is as large as it ever was: it does not
-// shrink. Sums cost a SHA-256 of each key and value that is written. A bucket that was not declared is a mistake in the
+// shrink, and what was removed lies in its free pages until they are used again or scrubbed. Sums cost a SHA-256 of each key and value that is written. A bucket that was not declared is a mistake in the
 // program and ends it.
 package view

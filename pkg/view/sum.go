@@ -81,6 +81,7 @@ func (v *View) Verify() error {
 	if err != nil {
 		return err
 	}
+	defer v.reads.leave(v.reads.enter())
 	return v.db.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
 			if string(name) == metaBucket {

@@ -18,6 +18,7 @@ type Tx struct {
 // Read looks at the view, in one state from beginning to end. The error is fn's. fn should be short: while it runs, the
 // file cannot use again what changes have freed.
 func (v *View) Read(fn func(*Tx) error) error {
+	defer v.reads.leave(v.reads.enter())
 	return v.db.View(func(tx *bolt.Tx) error { return fn(&Tx{tx: tx}) })
 }
 

@@ -35,8 +35,9 @@ var ErrUseless = errors.New("view: file cannot be used")
 
 // View is an open view. It is safe for concurrent use: any number of reads, one change at a time.
 type View struct {
-	db   *bolt.DB
-	path string
+	db    *bolt.DB
+	path  string
+	reads reads
 }
 
 // Open opens the view at a path or makes an empty one. [ErrUseless] means that the file has to be moved away first. A
