@@ -119,7 +119,8 @@ func (f *Follower) checkSeen(ctx context.Context, name string, seen []view.Seen)
 	return "", nil
 }
 
-// explained tells whether a message may be missing: a newer one of the same subject took its place, or the view knows.
+// explained tells whether a message may be missing: a newer one of the same subject took its place, a tombstone says
+// so, or the view knows. The tombstone is looked for on the log: the view may have been away when it was written.
 func (f *Follower) explained(ctx context.Context, name string, s view.Seen) (known bool, err error) {
 	m, ok, err := f.cfg.Log.Last(ctx, stream.NewGuard(name, s.Subject))
 	if err != nil {
@@ -128,9 +129,26 @@ func (f *Follower) explained(ctx context.Context, name string, s view.Seen) (kno
 	if ok && m.Sequence > s.Sequence {
 		return true, nil
 	}
+	if known, err := f.buried(ctx, name, s); known || err != nil {
+		return known, err
+	}
 	if f.cfg.Explains == nil {
 		return false, nil
 	}
 	err = f.view.Read(func(tx *view.Tx) error { known = f.cfg.Explains(tx, name, s); return nil })
 	return known, err
+}
+
+// buried tells whether a tombstone says why a message is missing.
+func (f *Follower) buried(ctx context.Context, name string, s view.Seen) (bool, error) {
+	if f.cfg.Tombstones == nil {
+		return false, nil
+	}
+	for _, g := range f.cfg.Tombstones(name, s.Subject) {
+		m, ok, err := f.cfg.Log.Last(ctx, g)
+		if err != nil || ok && (g.Stream() != name || m.Sequence > s.Sequence) {
+			return ok, err
+		}
+	}
+	return false, nil
 }

@@ -20,6 +20,7 @@
 //     reads everything anew. It never goes on over a view that does not fit.
 //   - [Follower.Commit] decides upon a view that has everything the leader has under the guard, and returns when the
 //     view has what was written. Who reads elsewhere brings the position along ([Follower.WaitPosition]).
+//   - What Apply removes for good (view.Tx.Forget) is wiped from the view's file within seconds, also after a crash.
 //   - A message that cannot be applied stops the follower, and [Follower.Ready] says so: going on would leave a hole.
 //
 // # What a crash costs
@@ -32,5 +33,5 @@
 // One stream is applied by one goroutine, in one view with one change at a time. At most 128 messages of a stream wait to
 // be applied, besides the batch under way. A wait for a position ends after 2 s with Unavailable. Of views that were put
 // aside the newest 3 are kept; the others are deleted. What was removed from the log is not told: a follower that sees it
-// missing wants to know why (Config.Explains). Streams have to be declared before Start.
+// missing wants to know why (Config.Tombstones, Config.Explains). A view that was put aside is not wiped. Streams have to be declared before Start.
 package follow

@@ -32,6 +32,9 @@ type Config struct {
 	Applied func([]stream.Message)
 	// Explains, if set, tells why a remembered message may be missing on the log, besides a newer one of its subject.
 	Explains func(tx *view.Tx, stream string, s view.Seen) bool
+	// Tombstones, if set, says where those would lie that tell why a message of a subject was removed. A remembered message
+	// is missed no more once one of them is there: behind it, where it lies in the same stream.
+	Tombstones func(stream, subject string) []stream.Guard
 	// Logger; nil discards.
 	Logger *slog.Logger
 	// Telemetry measures how far the view is behind; the zero value does not.
@@ -45,6 +48,8 @@ type Follower struct {
 	view    *view.View
 	sources map[string]*source
 	meters  meters
+	// forgotten says that a batch may have removed something for good.
+	forgotten chan struct{}
 
 	cancel     context.CancelFunc
 	unmeasured func() // ends the gauges
@@ -57,7 +62,7 @@ func New(cfg Config) *Follower {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	f := &Follower{cfg: cfg, log: log, meters: newMeters(cfg.Telemetry)}
+	f := &Follower{cfg: cfg, log: log, meters: newMeters(cfg.Telemetry), forgotten: make(chan struct{}, 1)}
 	if err := f.meters.make.Err(); err != nil {
 		log.Error("following is not measured", "error", err)
 	}
@@ -99,6 +104,7 @@ func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) erro
 		f.sources[name] = s
 	}
 	f.unmeasured = f.meters.watch(f.sources)
+	f.done.Go(func() { f.scrub(run) })
 	for _, s := range f.sources {
 		f.done.Go(func() { s.read(run) })
 		f.done.Go(func() { s.apply(run) })

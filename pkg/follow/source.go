@@ -143,6 +143,7 @@ func (s *source) applyBatch(ctx context.Context, batch []stream.Message) error {
 	if s.f.cfg.Applied != nil {
 		s.f.cfg.Applied(batch)
 	}
+	s.f.mayOwe()
 	s.advance(mark.Sequence, seen)
 	s.lag.applied.Add(uint64(len(batch)))
 	s.f.meters.applied.Add(ctx, int64(len(batch)), s.label)

@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// owedKey is there while the file may hold what was to be forgotten.
-const owedKey = "scrub"
+const (
+	// owedKey is there while the file may hold what was to be forgotten.
+	owedKey = "scrub"
+	// drainTime is how long a scrub waits for reads that are under way; all changes wait with it.
+	drainTime = 5 * time.Second
+)
 
 // Forget says that what this change removes is not to stay in the file: a removed value lies in a free page until that
 // is used again. What is owed is written down with the change and outlives the process; [View.Scrub] pays it. Only
@@ -26,8 +31,8 @@ func (v *View) Owes() (owed bool, err error) {
 
 // Scrub overwrites every free page of the file with zeros and syncs it: what was removed before is in the file no more.
 // It reads the whole file and writes what is free and not yet zeros. Reads go on meanwhile, changes wait; it first waits
-// for the reads that are under way, as one of them may still look at a page that is free by now. The error is the
-// context's while it waits, or the disk's; then it is still owed.
+// for the reads that are under way, at most 5 s, as one of them may still look at a page that is free by now. The error is
+// that of the waiting, the context's or the disk's; then it is still owed.
 func (v *View) Scrub(ctx context.Context) error {
 	// In a transaction of its own: the pages that held it until now are then free like all others.
 	err := v.db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte(metaBucket)).Delete([]byte(owedKey)) })
@@ -47,7 +52,9 @@ func (v *View) scrub(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, tx.Rollback()) }()
-	if err := v.reads.drain(ctx); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	if err := v.reads.drain(waiting); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(v.path, os.O_RDWR, 0)
