@@ -20,7 +20,8 @@ const (
 // Wipe has the server write anew the files of a stream that hold what was purged or deleted before: neither overwrites
 // anything, and the newest file is never cleaned up, however long it stays the newest. Fillers of 9 MiB together, under a
 // subject of the stream that means nothing else, make another file the newest; deleting them, which leaves the old file
-// mostly empty, has the server compact it at once. Followers see the fillers and pass them over.
+// mostly empty, has the server compact it at once. Followers see the fillers and pass them over; the last one, which is empty, stays, so that whoever
+// remembers the others finds a newer one in their place.
 //
 // A file of which more than half is still wanted is left as it is, until the server finds it half empty, which it looks
 // for every 2 minutes. To be sure that a message's bytes are gone at once, it has to be erased instead of purged. The error
@@ -30,27 +31,25 @@ func (l *Log) Wipe(ctx context.Context, stream, subject string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil { // what an earlier wipe left
-		return unavailable("stream.wipe", err)
-	}
 	size := wipePiece
 	if most := int(l.nc.MaxPayload()) / 2; most > 0 {
 		size = min(size, most)
 	}
 	var fillers []uint64
-	for range (wipeBytes + size - 1) / size {
-		ack, err := l.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: make([]byte, size)},
+	for left := wipeBytes; left+size > 0; left -= size {
+		ack, err := l.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: make([]byte, max(0, min(size, left)))},
 			jetstream.WithExpectStream(stream))
 		if err != nil {
 			return unavailable("stream.wipe", err)
 		}
 		fillers = append(fillers, ack.Sequence)
 	}
-	for _, seq := range fillers {
+	last := fillers[len(fillers)-1]
+	for _, seq := range fillers[:len(fillers)-1] {
 		err := s.DeleteMsg(ctx, seq)
 		if err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return unavailable("stream.wipe", fmt.Errorf("filler %d: %w", seq, err))
 		}
 	}
-	return nil
+	return l.Purge(ctx, stream, subject, last) // what a wipe left that was cut short
 }

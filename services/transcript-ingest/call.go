@@ -24,7 +24,10 @@ type record struct {
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`  // as the publisher says
 	Closed  time.Time `json:"closed"` // when we were told
-	Erased  bool      `json:"erased,omitempty"`
+	// Erased is the end: from here on only when that was (Closed) and whether age was the reason (Aged) are known, so that
+	// a view that never saw the call comes to the same.
+	Erased bool `json:"erased,omitempty"`
+	Aged   bool `json:"aged,omitempty"`
 	// Running are the analyses that keep the call busy, in their order: those of the last request that have not ended.
 	Running []string `json:"running,omitempty"`
 }
@@ -55,6 +58,9 @@ func (r record) with(info *eventv1.CallInfo, at time.Time) (record, error) {
 
 // after is the record after one event of the call or of one of its analyses, which happened at a time.
 func (r record) after(event *eventv1.CallEvent, at time.Time) (record, error) {
+	if r.Erased {
+		return r, nil
+	}
 	switch e := event.GetKind().(type) {
 	case *eventv1.CallEvent_Opened:
 		return r.with(e.Opened.GetInfo(), at)
@@ -63,7 +69,7 @@ func (r record) after(event *eventv1.CallEvent, at time.Time) (record, error) {
 	case *eventv1.CallEvent_Ended:
 		r.Ended, r.Closed = e.Ended.GetEndedAt().AsTime(), at
 	case *eventv1.CallEvent_Erased:
-		r.Erased, r.Info = true, nil
+		return record{Erased: true, Closed: at, Aged: event.GetMeta().GetBy() == nil}, nil
 	case *eventv1.CallEvent_Requested:
 		r.Running = nil
 		for _, a := range e.Requested.GetAnalyses() {

@@ -11,6 +11,7 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/erasure"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -77,4 +78,47 @@ func EndSilent(ctx context.Context, s *Service, now time.Time) error { return s.
 // EndIdle ends a call that was found to be silent at a time of the server.
 func EndIdle(ctx context.Context, s *Service, tenant, call string, now time.Time) error {
 	return s.endIdle(ctx, ref{tenant, call}, now)
+}
+
+// EraseStep is a step of erasing a call.
+type EraseStep int
+
+// Steps, in their order.
+const (
+	Tombstone EraseStep = iota
+	PartsTombstone
+	LiveSeal
+	HistoryGone
+	PartsGone
+	WordsGone
+)
+
+// EraseAndDie erases a call and stops behind a step, as a crash does.
+func EraseAndDie(ctx context.Context, s *Service, tenant, call string, last EraseStep) error {
+	r := ref{tenant, call}
+	_, err := s.commitCall(ctx, identity.Caller{Tenant: tenant, AccountID: "admin"}, r,
+		func(record) (string, *eventv1.CallEvent, error) {
+			return subject.KindErased, &eventv1.CallEvent{Kind: &eventv1.CallEvent_Erased{Erased: &eventv1.CallErased{}}}, nil
+		})
+	if err != nil || last < PartsTombstone {
+		return err
+	}
+	if _, err = s.entomb(ctx, r); err == nil && last >= LiveSeal {
+		err = s.seal(ctx, r)
+	}
+	for i, part := range remainsOf(r) {
+		if err != nil || last < HistoryGone+EraseStep(i) {
+			return err
+		}
+		err = s.removePart(ctx, part, false)
+	}
+	return err
+}
+
+// NeverErase keeps a replica that has not started from finishing what is erased.
+func NeverErase(s *Service) {
+	s.eraser = erasure.NewSweeper(erasure.Config{
+		Ready: s.follower.Ready, Logger: s.log,
+		Erased: func(time.Time) ([]erasure.Call, error) { return nil, nil },
+	})
 }

@@ -69,6 +69,7 @@ func (g *gate) ResolveCredential(
 type bench struct {
 	t        testing.TB
 	server   *streamtest.Server
+	cluster  *streamtest.Cluster // instead of the server
 	log      *stream.Log
 	access   accessv1.AccessServiceClient
 	verifier *identity.Verifier
@@ -88,11 +89,29 @@ func newBench(t testing.TB) *bench {
 // connect is another process's connection: writers over different ones really race.
 func (b *bench) connect() *stream.Log {
 	b.t.Helper()
-	l, err := stream.Open(b.server.Conn(b.t), stream.Config{})
+	var l *stream.Log
+	var err error
+	if b.cluster != nil {
+		l, err = stream.Open(b.cluster.Conn(b.t), stream.Config{Replicas: streamtest.Size})
+	} else {
+		l, err = stream.Open(b.server.Conn(b.t), stream.Config{})
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return l
+}
+
+// newClusterBench is a bench over three servers.
+func newClusterBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{t: t, cluster: streamtest.StartCluster(t)}
+	b.log = b.connect()
+	if err := broker.Declare(t.Context(), b.log, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.openGate()
+	return b
 }
 
 func (b *bench) openGate() {

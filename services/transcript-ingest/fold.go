@@ -22,7 +22,13 @@ const (
 // the view knew them already it is nil.
 func (s *Service) fold(ctx context.Context, r ref) (pos stream.Position, err error) {
 	done := false
-	err = s.follower.Read(func(tx *view.Tx) error { done = folded(tx, r); return nil })
+	err = s.follower.Read(func(tx *view.Tx) error {
+		if erased(tx, r) {
+			return callErased() // a purge would leave the words' bytes where nothing overwrites them any more
+		}
+		done = folded(tx, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +111,7 @@ func partEvent(tx *view.Tx, r ref, by identity.Caller, part *eventv1.Part) (*str
 func (s *Service) purge(ctx context.Context, r ref) error {
 	var below uint64
 	err := s.follower.Read(func(tx *view.Tx) error {
-		if folded(tx, r) {
+		if folded(tx, r) && !erased(tx, r) {
 			below = seal(tx, r)
 		}
 		return nil

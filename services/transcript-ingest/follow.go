@@ -16,6 +16,9 @@ import (
 // apply brings the view up to one message. Kinds it does not know, of a newer version, change nothing. The streams
 // have no common order: whatever comes first, the same state comes out.
 func apply(tx *view.Tx, m stream.Message) error {
+	if m.Subject == subject.LiveFiller() {
+		return nil
+	}
 	noun, tenant, rest, ok := subject.Parse(m.Subject)
 	if !ok {
 		return fmt.Errorf("ingest: foreign subject %q", m.Subject)
@@ -45,8 +48,13 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if err != nil {
 		return err
 	}
-	if event.GetOpened() != nil {
+	if event.GetOpened() != nil && !next.Erased {
 		next.Opened = m.Sequence
+	}
+	if event.GetErased() != nil {
+		if err := bury(tx, r, next); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(reindex(tx, r, rec, next, m.Time.UnixMilli()), relink(tx, r, rec, next)); err != nil {
 		return err
@@ -70,6 +78,9 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 		sequence := binary.BigEndian.AppendUint64(nil, m.Sequence)
 		return errors.Join(tx.Put(sealBucket, r.key(), sequence), writeCounts(tx, r, c))
 	}
+	if erased(tx, r) {
+		return nil
+	}
 	c.LiveTally = c.LiveTally.plus(tallyOf(event.GetWords().GetTally()))
 	for i, e := range event.GetWords().GetEntries() {
 		if tx.Get(partIDBucket, r.idKey(e)) != nil {
@@ -91,10 +102,10 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 		return err
 	}
 	if event.GetErased() != nil {
-		return errors.Join(unindex(tx, r), tx.Put(erasedBucket, r.key(), []byte{1}))
+		return errors.Join(tx.Put(erasedBucket, r.key(), []byte{1}), drop(tx, r))
 	}
 	part := event.GetPart()
-	if part == nil {
+	if part == nil || erased(tx, r) {
 		return nil
 	}
 	c, err := readCounts(tx, r)
@@ -126,9 +137,9 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 	return errors.Join(indexPart(tx, r, part), writeCounts(tx, r, c))
 }
 
-// writeCounts leaves no trace of a call without words, so that it does not matter which stream came first.
+// writeCounts leaves no trace of a call without words, or of an erased one, so that it does not matter which stream came first.
 func writeCounts(tx *view.Tx, r ref, c counts) error {
-	if c == (counts{}) {
+	if c == (counts{}) || erased(tx, r) {
 		return tx.Delete(countBucket, r.key())
 	}
 	return putJSON(tx, countBucket, r.key(), c)

@@ -37,6 +37,7 @@ func routes(s *Service) []route {
 		{"POST /api/v1/events", s.postEvents},
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
+		{"DELETE /api/v1/calls/{call}", s.deleteCall},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
 		{"GET /api/v1/calls/{call}/receipt", s.getReceipt},
 	}

@@ -44,6 +44,9 @@ func (s *Service) open(
 func openOrChange(
 	by identity.Caller, r ref, rec record, d *transcriptv1.CallDetails, who agent,
 ) (kind string, e *eventv1.CallEvent, err error) {
+	if rec.Erased {
+		return "", nil, callErased()
+	}
 	old, err := rec.info()
 	if err != nil {
 		return "", nil, err

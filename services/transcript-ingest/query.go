@@ -47,11 +47,11 @@ func readCall(tx *view.Tx, r ref) (*transcriptv1.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !rec.opened() {
-		return nil, callNotFound(r.call)
-	}
 	if rec.Erased {
 		return nil, callErased()
+	}
+	if !rec.opened() {
+		return nil, callNotFound(r.call)
 	}
 	info, err := rec.info()
 	if err != nil {

@@ -89,10 +89,10 @@ func mayWrite(by identity.Caller, r ref, rec record) error {
 	switch info, err := rec.info(); {
 	case err != nil:
 		return err
-	case !rec.opened():
-		return callNotFound(r.call)
 	case rec.Erased:
 		return callErased()
+	case !rec.opened():
+		return callNotFound(r.call)
 	case !by.MayEditCall(info.GetAgentAccountId()):
 		return fault.New(fault.Forbidden, "FORBIDDEN")
 	}

@@ -17,6 +17,7 @@ import (
 	accessv1 "github.com/kikigaki/kikigaki/proto/kikigaki/access/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/erasure"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -67,6 +68,7 @@ type Service struct {
 	// idleAfter is Config.IdleAfter.
 	idleAfter time.Duration
 
+	eraser   *erasure.Sweeper
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
 }
@@ -79,7 +81,8 @@ func New(cfg Config, deps Deps) *Service {
 	if measured.err != nil {
 		log.Error("not everything is measured", "error", measured.err)
 	}
-	s := &Service{
+	var s *Service
+	s = &Service{
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
 		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
 		idleAfter: cmp.Or(cfg.IdleAfter, idleAfter),
@@ -90,14 +93,18 @@ func New(cfg Config, deps Deps) *Service {
 			Format:    viewFormat,
 			Streams:   []string{subject.Calls, subject.Live, subject.Transcripts},
 			Apply:     apply,
+			Applied:   func(batch []stream.Message) { s.applied(batch) },
 			Logger:    log,
 			Telemetry: deps.Telemetry,
+
+			Tombstones: erasure.Tombstones,
 		}),
 	}
 	s.group = s.newGroup(s.follower)
 	if s.space = deps.Room; s.space == nil {
 		s.space = func() error { return nil }
 	}
+	s.eraser = s.newEraser()
 	return s
 }
 
@@ -115,6 +122,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.cancel = cancel
 	s.sweeping.Go(func() { s.sweep(run) })
 	s.sweeping.Go(func() { s.idle(run) })
+	s.sweeping.Go(func() { s.eraser.Run(run) })
 	s.sweeping.Go(func() { s.group.Run(run) })
 	return nil
 }

@@ -27,13 +27,14 @@ const (
 	linkBucket   = "links"   // tenant, 0, call, 0, call that names it -> relation
 	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
 	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
-	viewFormat   = "4"
+	goneBucket   = "gone"    // time of an erase, tenant, 0, call -> nothing
+	viewFormat   = "5"
 )
 
 func buckets() []string {
 	return []string{
 		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
-		linkBucket, searchBucket, openBucket,
+		linkBucket, searchBucket, openBucket, goneBucket,
 	}
 }
 

@@ -25,6 +25,8 @@ type history struct {
 	folded map[uint64]bool
 	// want are the entries of each call, as id and version, in their order.
 	want map[ref][]string
+	// gone are erased calls, sealed those whose live words are.
+	gone, sealed map[ref]bool
 }
 
 func put1(to *[]stream.Message, name, at string, e proto.Message) stream.Message {
@@ -38,10 +40,11 @@ func put1(to *[]stream.Message, name, at string, e proto.Message) stream.Message
 }
 
 func drawHistory(rt *rapid.T) history {
-	h := history{folded: map[uint64]bool{}, want: map[ref][]string{}}
+	h := history{folded: map[uint64]bool{}, want: map[ref][]string{}, gone: map[ref]bool{}, sealed: map[ref]bool{}}
 	for _, r := range []ref{{"a", "c"}, {"a", "通話 1"}, {"b", "c"}} {
 		h.drawCall(rt, r)
 		h.drawWords(rt, r)
+		h.bury(r)
 	}
 	return h
 }
@@ -70,6 +73,7 @@ func (h *history) drawCall(rt *rapid.T, r ref) {
 		case 1:
 			tell(subject.KindEnded, "", &eventv1.CallEvent{Kind: &eventv1.CallEvent_Ended{Ended: &eventv1.CallEnded{EndedAt: timestamppb.New(start)}}})
 		case 2:
+			h.gone[r] = true
 			tell(subject.KindErased, "", &eventv1.CallEvent{Kind: &eventv1.CallEvent_Erased{Erased: &eventv1.CallErased{}}})
 		case 3:
 			tell(subject.KindRequested, "x", &eventv1.CallEvent{Kind: &eventv1.CallEvent_Requested{Requested: &eventv1.AnalysesRequested{
@@ -118,6 +122,7 @@ func (h *history) drawWords(rt *rapid.T, r ref) {
 		return
 	}
 	sealed := &eventv1.Sealed{Entries: uint32(len(entries))}
+	h.sealed[r] = true
 	put1(&h.live, subject.Live, at, &eventv1.LiveEvent{Kind: &eventv1.LiveEvent_Sealed{Sealed: sealed}})
 	number, first := uint32(0), uint32(1)
 	part := func(words []*eventv1.Entry) {
@@ -141,13 +146,31 @@ func (h *history) drawWords(rt *rapid.T, r ref) {
 	for range rapid.IntRange(0, 2).Draw(rt, "late") {
 		part([]*eventv1.Entry{next()})
 	}
-	if rapid.Bool().Draw(rt, "tombstone") {
-		put1(&h.parts, subject.Transcripts, subject.PartsErased(r.tenant, r.call),
-			&eventv1.TranscriptEvent{Kind: &eventv1.TranscriptEvent_Erased{Erased: &eventv1.TranscriptErased{}}})
-	}
 	for _, seq := range sequences {
 		h.folded[seq] = true
 	}
+}
+
+// bury ends the words of an erased call as an erase does.
+func (h *history) bury(r ref) {
+	if !h.gone[r] {
+		return
+	}
+	if !h.sealed[r] {
+		put1(&h.live, subject.Live, subject.LiveWords(r.tenant, r.call),
+			&eventv1.LiveEvent{Kind: &eventv1.LiveEvent_Sealed{Sealed: &eventv1.Sealed{}}})
+	}
+	put1(&h.parts, subject.Transcripts, subject.PartsErased(r.tenant, r.call),
+		&eventv1.TranscriptEvent{Kind: &eventv1.TranscriptEvent_Erased{Erased: &eventv1.TranscriptErased{}}})
+}
+
+// removed tells whether a message is one of those that a fold purges, or that an erase removes.
+func (h *history) removed(m stream.Message) bool {
+	_, tenant, rest, _ := subject.Parse(m.Subject)
+	if r := (ref{tenant, rest[0]}); h.gone[r] {
+		return !tombstone(m) && (m.Stream != subject.Live || !sealed(m))
+	}
+	return m.Stream == subject.Live && h.folded[m.Sequence]
 }
 
 // entriesIn are a call's entries as a view has them, and what the view counts.
@@ -202,7 +225,7 @@ func (h *history) replay(rt *rapid.T, v *view.View, pick func(left [][]stream.Me
 		i := pick(left)
 		m := left[i][0]
 		left[i] = left[i][1:]
-		if purged && m.Stream == subject.Live && h.folded[m.Sequence] {
+		if purged && h.removed(m) {
 			continue
 		}
 		err := v.Apply(view.Mark{Stream: m.Stream, Sequence: m.Sequence}, nil, func(tx *view.Tx) error { return apply(tx, m) })
@@ -219,6 +242,9 @@ func (h *history) replay(rt *rapid.T, v *view.View, pick func(left [][]stream.Me
 		}
 	}
 	for r, want := range h.want {
+		if h.gone[r] {
+			want = nil
+		}
 		if got, _ := entriesIn(rt, v, r); !slices.Equal(got, want) {
 			rt.Fatalf("%v: %q, want %q", r, got, want)
 		}
@@ -238,7 +264,8 @@ func (h *history) replay(rt *rapid.T, v *view.View, pick func(left [][]stream.Me
 	return fmt.Sprint(all)
 }
 
-// The streams have no common order: however they are interleaved, and whether words were purged before they were read,
+// The streams have no common order: however they are interleaved, and whether words were purged, and calls erased, before
+// they were read,
 // the view comes out the same, and on the way a revision never reads as anything but what it will read for ever.
 func TestEveryInterleavingGivesTheSameView(t *testing.T) {
 	t.Parallel()
