@@ -12,8 +12,10 @@ const idempotencyTime = 24 * time.Hour
 
 // CallState is what decisions about a call's analyses need to know of it.
 type CallState struct {
-	Info   CallInfo `json:"info"`
-	Erased bool     `json:"erased,omitempty"`
+	Info CallInfo `json:"info"`
+	// Erased is the end: nothing else is known of the call then, but whether age was the reason (Aged).
+	Erased bool `json:"erased,omitempty"`
+	Aged   bool `json:"aged,omitempty"`
 	// Running are the analyses of the request that is under way and not terminal, in their order. The first of them
 	// may run; the call is busy until none is left.
 	Running []string `json:"running,omitempty"`
@@ -32,7 +34,7 @@ type Repeat struct {
 // CALL_ERASED, IDEMPOTENCY_MISMATCH, ANALYSIS_IN_PROGRESS.
 func (c CallState) ask(key, body []byte, now time.Time) (earlier []string, err error) {
 	if c.Erased {
-		return nil, fault.New(fault.Gone, "CALL_ERASED")
+		return nil, callErased()
 	}
 	if len(key) > 0 {
 		for _, r := range c.Repeats {
@@ -84,3 +86,5 @@ func (c CallState) ended(id string) CallState {
 func (c CallState) turn(id string) bool {
 	return !c.Erased && len(c.Running) > 0 && c.Running[0] == id
 }
+
+func callErased() error { return fault.New(fault.Gone, "CALL_ERASED") }

@@ -55,13 +55,16 @@ func applyCall(tx *view.Tx, tenant string, m stream.Message, event *eventv1.Call
 	if err != nil {
 		return err
 	}
+	if call.Erased {
+		return applyAnalysis(tx, tenant, event, call)
+	}
 	switch e := event.GetKind().(type) {
 	case *eventv1.CallEvent_Opened:
 		call.Info = infoOf(e.Opened.GetInfo())
 	case *eventv1.CallEvent_Changed:
 		call.Info = infoOf(e.Changed.GetInfo())
 	case *eventv1.CallEvent_Erased:
-		call.Erased = true
+		return bury(tx, tenant, event)
 	case *eventv1.CallEvent_Requested:
 		if call, err = applyRequested(tx, tenant, m, call, event, e.Requested); err != nil {
 			return err
@@ -106,12 +109,12 @@ func applyRequested(
 
 // applyAnalysis applies an event of one analysis. An unknown analysis was deleted: its late events change nothing.
 func applyAnalysis(tx *view.Tx, tenant string, event *eventv1.CallEvent, call CallState) error {
+	if event.GetDeleted() != nil {
+		return applyDeleted(tx, tenant, event, call)
+	}
 	r, ok, err := readRecord(tx, tenant, analysisOf(event))
 	if err != nil || !ok {
 		return err
-	}
-	if event.GetDeleted() != nil {
-		return dropRecord(tx, r)
 	}
 	was := r.Terminal()
 	r = r.after(event)

@@ -72,14 +72,22 @@ func TestWhoWasStoppedSendsNothingAndNeverRenews(t *testing.T) {
 // bench is a log for leases.
 func leaseLog(t *testing.T) *stream.Log {
 	t.Helper()
-	l, err := stream.Open(streamtest.Start(t).Conn(t), stream.Config{})
+	l, _ := logIn(t)
+	return l
+}
+
+// logIn is a log and the directory that it lies in.
+func logIn(t *testing.T) (*stream.Log, string) {
+	t.Helper()
+	server := streamtest.Start(t)
+	l, err := stream.Open(server.Conn(t), stream.Config{})
 	if err == nil {
 		err = broker.Declare(t.Context(), l, nil)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	return l, server.StoreDir()
 }
 
 func lanes() (out []string) {

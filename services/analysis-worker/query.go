@@ -57,9 +57,10 @@ func (s *Service) record(ctx context.Context, tenant, id string) (r Record, err 
 			if r, found, err = readRecord(tx, tenant, id); err != nil || !found {
 				return err
 			}
-			call, _, err := readCall(tx, tenant, r.Call)
-			found = found && !call.Erased
-			return err
+			if erased(tx, r) {
+				return callErased()
+			}
+			return nil
 		})
 	}
 	if err := look(); err != nil || found {
@@ -128,7 +129,10 @@ func (s *Service) list(tenant, callID string, before []byte, size int) (list []R
 		if err != nil {
 			return err
 		}
-		if !ok || call.Erased {
+		if call.Erased {
+			return callErased()
+		}
+		if !ok {
 			return fault.New(fault.NotFound, "NOT_FOUND", fault.Param("call", callID))
 		}
 		for k, id := range tx.ScanBack(listBucket, prefix, from) {

@@ -31,6 +31,12 @@ func (s *Service) RequestAnalyses(
 		return nil, fault.Op("analysis.request", err)
 	}
 	list, err := s.some(ctx, caller.Tenant, made)
+	if fault.Is(err, "NOT_FOUND") { // a repetition, of which something was deleted since
+		err = fault.New(fault.Gone, "ANALYSIS_DELETED")
+	}
+	if err != nil {
+		return nil, fault.Op("analysis.request", err)
+	}
 	return &analysisv1.RequestAnalysesResponse{Analyses: list, Position: pos.Encode()}, err
 }
 
@@ -80,6 +86,9 @@ func ask(tx *view.Tx, c identity.Caller, w wish) ([]string, error) {
 	}
 	if !ok {
 		return nil, fault.New(fault.NotFound, "NOT_FOUND", fault.Param("call", w.call))
+	}
+	if call.Erased {
+		return nil, callErased()
 	}
 	if err := mayEdit(c, call); err != nil {
 		return nil, err
@@ -141,6 +150,7 @@ func (s *Service) DeleteAnalysis(
 	if err != nil {
 		return nil, fault.Op("analysis.delete", err)
 	}
+	s.eraser.Rouse()
 	return &analysisv1.DeleteAnalysisResponse{Position: pos.Encode()}, nil
 }
 
@@ -156,6 +166,9 @@ func (s *Service) onRecord(
 		call, _, err := readCall(tx, c.Tenant, r.Call)
 		if err != nil {
 			return nil, err
+		}
+		if call.Erased {
+			return nil, callErased()
 		}
 		if err := mayEdit(c, call); err != nil {
 			return nil, err

@@ -107,7 +107,7 @@ func (s *Service) finish(ctx context.Context, r Record, failed *ProviderError) e
 		if err != nil {
 			return nil, err
 		}
-		if !ok || now.Terminal() {
+		if !ok || now.Terminal() || erased(tx, r) {
 			return nil, errEnded
 		}
 		return terminalFact(now, failed), nil

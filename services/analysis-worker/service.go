@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync"
 
 	"google.golang.org/grpc"
 
@@ -16,6 +17,7 @@ import (
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/erasure"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
 	"github.com/kikigaki/kikigaki/services/internal/llm"
 )
@@ -54,6 +56,10 @@ type Service struct {
 	tokens   *llm.Estimator
 	meters   *meters
 	pool     *pool
+	eraser   *erasure.Sweeper
+	// endErasing ends the eraser, which erasing waits for.
+	endErasing context.CancelFunc
+	erasing    sync.WaitGroup
 }
 
 // New makes a replica that has not started.
@@ -71,14 +77,17 @@ func New(cfg Config, deps Deps) *Service {
 	s.follower = follow.New(follow.Config{
 		Log:       deps.Log,
 		Path:      filepath.Join(cfg.Views, Name+".db"),
-		Buckets:   []string{recordBucket, listBucket, callBucket, queueBucket, keyBucket},
+		Buckets:   []string{recordBucket, listBucket, callBucket, queueBucket, keyBucket, goneBucket},
 		Format:    viewFormat,
 		Streams:   []string{subject.Calls, subject.Keys},
 		Apply:     apply,
-		Applied:   s.pool.applied,
+		Applied:   s.applied,
 		Logger:    s.log,
 		Telemetry: deps.Telemetry,
+
+		Tombstones: erasure.Tombstones,
 	})
+	s.eraser = s.newEraser()
 	return s
 }
 
@@ -92,12 +101,19 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
 	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // erasing outlives the start
+	s.endErasing = cancel
+	s.erasing.Go(func() { s.eraser.Run(run) })
 	return s.pool.start() //nolint:contextcheck // running outlives the start
 }
 
 // Stop hands the leases back, waits for requests that are at the provider as long as the context allows, and ends
 // following. What was not finished is gone on with by whoever takes the lanes over.
 func (s *Service) Stop(ctx context.Context) error {
+	if s.endErasing != nil {
+		s.endErasing()
+		s.erasing.Wait()
+	}
 	s.pool.stop(ctx)
 	return s.follower.Stop(ctx)
 }

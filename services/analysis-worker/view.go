@@ -20,7 +20,8 @@ const (
 	callBucket   = "calls"    // tenant, 0, call -> CallState
 	queueBucket  = "queue"    // tenant, 0, analysis -> nothing, for those not terminal
 	keyBucket    = "keys"     // tenant, 0, key -> KeySaved without its secret
-	viewFormat   = "2"
+	goneBucket   = "gone"     // time, tenant, 0, call, 0, analysis -> nothing: erased calls (no analysis), deleted analyses
+	viewFormat   = "3"
 )
 
 func key(parts ...string) []byte {

@@ -194,13 +194,14 @@ func (s *Service) send(ctx context.Context, r Record, t turn) (sent Sent, err er
 	return sent, err
 }
 
-// note writes `piece`, also when the analysis has ended meanwhile: what was paid must be counted.
+// note writes `piece`, also when the analysis has ended meanwhile: what was paid must be counted. Of an erased call
+// nothing is said any more; it was counted as maybe paid.
 func (s *Service) note(ctx context.Context, r Record, sent Sent, answer llm.Completion, failed error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	piece := pieceOf(sent, answer, failed)
 	_, err := s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
-		if _, ok, err := readRecord(tx, r.Tenant, r.ID); err != nil || !ok {
+		if _, ok, err := readRecord(tx, r.Tenant, r.ID); err != nil || !ok || erased(tx, r) {
 			return nil, err
 		}
 		return pieceFact(r, piece), nil

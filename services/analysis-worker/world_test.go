@@ -45,6 +45,7 @@ const patience = 30 * time.Second
 type world struct {
 	t        *testing.T
 	log      *stream.Log
+	dirs     []string // of the log, and of the views of workers
 	tel      *telemetry.Telemetry
 	spans    *telemetrytest.Collector
 	others   *others
@@ -63,7 +64,8 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tel.Shutdown(context.Background()) })
-	w := &world{t: t, log: leaseLog(t), tel: tel, spans: c, provider: newProvider(t)}
+	log, dir := logIn(t)
+	w := &world{t: t, log: log, dirs: []string{dir}, tel: tel, spans: c, provider: newProvider(t)}
 	w.others = &others{url: w.provider.URL + "/v1"}
 	w.put(stream.NewGuard(subject.Calls, subject.CallGuard("a", "c")), subject.Call("a", "c", subject.KindOpened),
 		&eventv1.CallEvent{CallId: "c", Kind: &eventv1.CallEvent_Opened{Opened: &eventv1.CallOpened{}}})
@@ -90,7 +92,9 @@ func (w *world) worker() (s *Service, stop func(context.Context)) {
 	w.t.Helper()
 	logger := slog.New(slog.DiscardHandler)
 	conn := w.ask()
-	s = New(Config{Views: w.t.TempDir(), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Deps{
+	views := w.t.TempDir()
+	w.dirs = append(w.dirs, views)
+	s = New(Config{Views: views, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, Deps{
 		Log: w.log, Prompts: promptv1.NewPromptServiceClient(conn), Keys: keyv1.NewKeyServiceClient(conn),
 		Transcripts: transcriptv1.NewTranscriptServiceClient(conn), Logger: logger, Telemetry: w.tel.For(Name),
 	})

@@ -81,6 +81,8 @@ func (r record) after(event *eventv1.CallEvent, at time.Time) (record, error) {
 		return r.without(e.Failed.GetOutcome().GetAnalysisId()), nil
 	case *eventv1.CallEvent_Cancelled:
 		return r.without(e.Cancelled.GetOutcome().GetAnalysisId()), nil
+	case *eventv1.CallEvent_Deleted: // whose end may be removed by now
+		return r.without(e.Deleted.GetAnalysisId()), nil
 	}
 	return r, nil
 }

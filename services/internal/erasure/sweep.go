@@ -16,9 +16,11 @@ const (
 	pause = 500 * time.Millisecond
 )
 
-// Call names a call that was erased.
+// Call names a call that was erased, or one of its analyses that was deleted.
 type Call struct {
 	Tenant, ID string
+	// Analysis is set where not the whole call is gone but one of its analyses.
+	Analysis string
 	// Aged is set where not a person has erased it but its age.
 	Aged bool
 }
