@@ -40,6 +40,7 @@ func routes(s *Service) []route {
 		{"DELETE /api/v1/calls/{call}", s.deleteCall},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
 		{"GET /api/v1/calls/{call}/receipt", s.getReceipt},
+		{"GET /api/v1/calls/{call}/export", s.getExport},
 	}
 }
 
@@ -120,16 +121,26 @@ func (s *Service) getCall(w http.ResponseWriter, r *http.Request) error {
 	return edge.Encode(w, http.StatusOK, callOf(res.GetCall()))
 }
 
+// revisionOf is the revision that a request names, 0 where it names none.
+func revisionOf(r *http.Request) (uint32, error) {
+	text := r.URL.Query().Get("revision")
+	if text == "" {
+		return 0, nil
+	}
+	revision, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || revision == 0 {
+		return 0, fault.New(fault.Invalid, "FIELD_INVALID", fault.Field("revision"))
+	}
+	return uint32(revision), nil
+}
+
 func (s *Service) getTranscript(w http.ResponseWriter, r *http.Request) error {
-	var revision uint64
-	if text := r.URL.Query().Get("revision"); text != "" {
-		var err error
-		if revision, err = strconv.ParseUint(text, 10, 32); err != nil || revision == 0 {
-			return fault.New(fault.Invalid, "FIELD_INVALID", fault.Field("revision"))
-		}
+	revision, err := revisionOf(r)
+	if err != nil {
+		return err
 	}
 	res, err := s.GetTranscript(r.Context(), &transcriptv1.GetTranscriptRequest{
-		CallId: r.PathValue("call"), Revision: uint32(revision), MinPosition: edge.Position(r),
+		CallId: r.PathValue("call"), Revision: revision, MinPosition: edge.Position(r),
 	})
 	if err != nil {
 		return err

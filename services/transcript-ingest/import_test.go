@@ -197,7 +197,7 @@ func TestALineThatIsRefusedHoldsUpNoOther(t *testing.T) {
 	c.post("/api/v1/calls/import?format=jsonl", []byte(strings.Join(lines, "\n")), http.StatusOK, &got)
 	want := "[{3  INVALID} {4 utterances FIELD_INVALID} {5 id FIELD_REQUIRED} {6 utterances FIELD_REQUIRED} " +
 		"{7 utterances[600].text UTTERANCE_TOO_LARGE} {8 utterances CALL_TOO_LARGE} {9  BODY_TOO_LARGE} {10  CALL_ERASED} " +
-		"{11  INVALID} {12 utterances FIELD_REQUIRED}]"
+		"{11  INVALID} {12 analysis FIELD_REQUIRED}]"
 	if fmt.Sprint(got.Refused) != want {
 		t.Errorf("refused %v, want %s", got.Refused, want)
 	}
