@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// attend begins what an embedded log needs besides its server: an eye on the disk.
-func (b *Broker) attend(ctx context.Context, cfg Config) {
+// attend begins what an embedded log needs besides its server: an eye on the disk, and on the port.
+func (b *Broker) attend(ctx context.Context, cfg Config) (err error) {
 	ctx, b.unwatch = context.WithCancel(ctx)
 	b.space = &space{
 		log: cfg.Logger, minFree: cfg.MinFree, wake: b.server.log.woken, stuck: b.server.stuck, restart: b.Restart,
@@ -15,6 +15,12 @@ func (b *Broker) attend(ctx context.Context, cfg Config) {
 		now:     situation{ballast: hasBallast(b.server.dir)},
 	}
 	b.watching.Go(func() { b.space.watch(ctx) })
+	if b.server.port == nil {
+		return nil
+	}
+	b.watching.Go(func() { b.server.port.watch(ctx) })
+	b.relay, err = startRelay(b.server, cfg.Logger, b.Room)
+	return err
 }
 
 // leave ends what attend began.
@@ -23,6 +29,9 @@ func (b *Broker) leave(ctx context.Context) error {
 		return nil
 	}
 	b.unwatch()
+	if b.relay != nil {
+		b.relay.stop()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -36,9 +36,13 @@ type Config struct {
 	DataDir string
 	// URL of an external NATS system, several separated by commas. Empty runs the embedded server.
 	URL string
-	// Listen is the address, host:port, on which the embedded server accepts other programs; port 0 takes any. Empty
-	// opens no port. Whoever reaches the port can read and write the log: it asks for no credentials.
+	// Listen is the address, host:port, on which the embedded server accepts publishers; port 0 takes any. Empty opens no
+	// port. It is not encrypted: beyond the loopback interface tokens can be read on the way. See [Publisher].
 	Listen string
+	// Publishers says who an API token belongs to, and that the account may publish; needed with Listen. A refusal is a
+	// fault that says so (Unauthenticated, Forbidden, NotFound); any other error means that nobody can tell just now. It is
+	// asked at every connection and then every 5 seconds, and has 3 seconds.
+	Publishers func(ctx context.Context, token string) (Publisher, error)
 	// MinFree is how much room the disk of an embedded log is to keep, in bytes: below it [Broker.Room] refuses. 0 is 2 %
 	// of the disk, at least 256 MiB and at most 2 GiB, but never more than a tenth of it.
 	MinFree uint64
@@ -60,6 +64,7 @@ type Broker struct {
 	replicas int
 	server   *embedded // nil when the log is elsewhere, and so are the others
 	space    *space
+	relay    *relay // nil without a port
 	watching sync.WaitGroup
 	unwatch  context.CancelFunc
 }
@@ -95,7 +100,9 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if b.server == nil {
 		return b, nil
 	}
-	b.attend(context.WithoutCancel(ctx), cfg)
+	if err := b.attend(context.WithoutCancel(ctx), cfg); err != nil {
+		return nil, errors.Join(err, b.Stop(context.WithoutCancel(ctx)))
+	}
 	return b, nil
 }
 

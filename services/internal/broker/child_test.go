@@ -36,7 +36,9 @@ func child(dir, listen string) int {
 }
 
 func publishForEver(ctx context.Context, dir, listen string) error {
-	b, err := Start(ctx, Config{DataDir: dir, Listen: listen, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	b, err := Start(ctx, Config{
+		DataDir: dir, Listen: listen, Publishers: nobody, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
 	if err != nil {
 		return err
 	}

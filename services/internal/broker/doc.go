@@ -3,9 +3,15 @@
 //
 // # Embedded
 //
-// With no URL given the server runs in this process and opens no port. Its streams lie in <data>/log, and every
+// With no URL given the server runs in this process and opens no port but for publishers. Its streams lie in <data>/log, and every
 // acknowledged message has been synced to disk. One process at a time owns a data directory: a second one is refused by
 // a lock on <data>/lock that the kernel lets go of when its owner dies, however it dies.
+//
+// # Publishers
+//
+// With Config.Listen programs that speak NATS may bring events in: [Publisher]. Each brings an API token and gets an account
+// of the server for itself, in which there is its tenant's part of the inbox, what was refused of it, and nothing else. What
+// it publishes is carried into the stream by this process, without what JetStream would take for an order.
 //
 // # A full disk
 //
@@ -17,7 +23,8 @@
 // # External
 //
 // With a URL the process connects, and keeps connecting for as long as it lives. Whether that cluster syncs before it
-// acknowledges is its configuration's business and cannot be seen from a client, and so are its disks.
+// acknowledges is its configuration's business and cannot be seen from a client, and so are its disks and who may
+// publish.
 //
 // # What a crash loses
 //

@@ -32,6 +32,7 @@ type embedded struct {
 	log    *serverLog
 	lock   *dirLock
 	marker *Marker
+	port   *port // nil without one
 
 	life    sync.Mutex // held while starting or stopping, so that a restart cannot overtake the stop
 	stopped bool
@@ -55,6 +56,10 @@ func startEmbedded(ctx context.Context, cfg Config) (*embedded, error) {
 		return nil, err
 	}
 	e := &embedded{dir: dir, opts: opts, log: &serverLog{log: cfg.Logger, woken: make(chan struct{}, 1)}, lock: lock}
+	if !opts.DontListen {
+		e.port = &port{resolve: cfg.Publishers, log: cfg.Logger}
+		opts.CustomClientAuthentication = e.port
+	}
 	e.unload(cfg)
 	if e.marker, err = LoadMarker(filepath.Join(dir, markerFile)); err == nil {
 		err = e.boot(ctx)
@@ -62,7 +67,7 @@ func startEmbedded(ctx context.Context, cfg Config) (*embedded, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	if !opts.DontListen {
+	if e.port != nil {
 		warnOpen(ctx, cfg.Logger, e.addr())
 	}
 	return e, nil
@@ -88,6 +93,11 @@ func (e *embedded) boot(ctx context.Context) error {
 	}
 	fatal := e.log.watch()
 	run.SetLoggerV2(e.log, false, false, false)
+	if e.port != nil {
+		if err := e.port.attach(run); err != nil {
+			return err
+		}
+	}
 	run.Start()
 	for !run.ReadyForConnections(50 * time.Millisecond) {
 		select {
@@ -188,6 +198,6 @@ func warnOpen(ctx context.Context, log *slog.Logger, addr net.Addr) {
 	if err == nil && at.Addr().IsLoopback() {
 		return
 	}
-	log.WarnContext(ctx, "the log's port is open to other machines and asks for no credentials",
+	log.WarnContext(ctx, "publishers' port is open to other machines and not encrypted: tokens and transcripts can be read on the way",
 		slog.String("address", addr.String()))
 }

@@ -112,20 +112,27 @@ func TestAProcessElsewhereOwnsItsDataDirectory(t *testing.T) {
 
 func TestAPortThatIsTakenFailsTheStart(t *testing.T) {
 	t.Parallel()
-	taken := start(t, Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"})
+	taken := start(t, Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Publishers: nobody})
 	dir := t.TempDir()
-	_, err := Start(t.Context(), Config{DataDir: dir, Listen: taken.Addr().String()})
+	_, err := Start(t.Context(), Config{DataDir: dir, Listen: taken.Addr().String(), Publishers: nobody})
 	if err == nil || !strings.Contains(err.Error(), "listening on port") {
 		t.Errorf("two servers on %s: %v", taken.Addr(), err)
 	}
 	start(t, Config{DataDir: dir}) // and the directory is free again
 }
 
+func TestNoPortWithoutSomebodyWhoKnowsTheTokens(t *testing.T) {
+	t.Parallel()
+	if _, err := Start(t.Context(), Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0"}); err == nil {
+		t.Error("an open port, and nobody at the door")
+	}
+}
+
 func TestAListenAddressIsCheckedBeforeAnythingIsMade(t *testing.T) {
 	t.Parallel()
 	for _, listen := range []string{"4222", "localhost:", "localhost:nats", "localhost:70000", "localhost:-1"} {
 		dir := filepath.Join(t.TempDir(), "data")
-		if _, err := Start(t.Context(), Config{DataDir: dir, Listen: listen}); err == nil {
+		if _, err := Start(t.Context(), Config{DataDir: dir, Listen: listen, Publishers: nobody}); err == nil {
 			t.Errorf("accepted %q", listen)
 		}
 		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -137,7 +144,7 @@ func TestAListenAddressIsCheckedBeforeAnythingIsMade(t *testing.T) {
 func TestWarningsOfTheServerReachTheLog(t *testing.T) {
 	t.Parallel()
 	var log page
-	b := start(t, Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Logger: newLogger(&log)})
+	b := start(t, Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Publishers: nobody, Logger: newLogger(&log)})
 	if text := log.String(); text != "" {
 		t.Errorf("an ordinary start is worth a word: %s", text)
 	}
@@ -150,8 +157,8 @@ func TestWarningsOfTheServerReachTheLog(t *testing.T) {
 func TestAnOpenPortIsPointedOut(t *testing.T) {
 	t.Parallel()
 	var log page
-	start(t, Config{DataDir: t.TempDir(), Listen: "0.0.0.0:0", Logger: newLogger(&log)})
-	if !strings.Contains(log.String(), "asks for no credentials") {
+	start(t, Config{DataDir: t.TempDir(), Listen: "0.0.0.0:0", Publishers: nobody, Logger: newLogger(&log)})
+	if !strings.Contains(log.String(), "not encrypted") {
 		t.Errorf("the log says %q", log.String())
 	}
 }

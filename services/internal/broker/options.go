@@ -2,10 +2,12 @@ package broker
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -28,8 +30,17 @@ func serverOptions(cfg Config, dir string) (*server.Options, error) {
 	if opts.DontListen {
 		return opts, nil
 	}
+	if cfg.Publishers == nil {
+		return nil, errors.New("broker: a listener needs somebody who says who a token is")
+	}
+	// What strangers can make us hold: connections that have not named themselves, and subscriptions. The limits are for
+	// our own connections too and must be far from what these need.
+	opts.MaxConn, opts.MaxSubs, opts.AuthTimeout = 1024, 10_000, authTimeout.Seconds()
 	return opts, setListen(opts, cfg.Listen)
 }
+
+// authTimeout is how long a connection may take to name itself.
+const authTimeout = 5 * time.Second
 
 // setListen sets where the server listens.
 func setListen(opts *server.Options, listen string) error {
