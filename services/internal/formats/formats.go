@@ -96,6 +96,7 @@ func table() []entry {
 	return []entry{
 		{Info{VCon, "IETF vCon", false, []string{".vcon", ".json"}}, detectVCon, parseVCon},
 		{Info{JSONL, "JSON Lines", false, []string{".jsonl", ".ndjson"}}, detectJSONL, parseJSONL},
+		{Info{Amivoice, "AmiVoice", true, []string{".json", ".jsonl", ".log"}}, detectAmivoice, parseAmivoice},
 	}
 }
 

@@ -57,14 +57,14 @@ const (
 
 // Notes are all codes that a finding may carry beside those of faults; the catalogue has a text for each.
 func Notes() []string {
-	return []string{
+	return append(recogniserNotes(),
 		noteUnknown, noteEmpty, noteWrongKind, noteAsText, noteCut, noteControl, noteHalfCharacter, noteDuplicateID,
 		notePosition, noteNoTime, noteNoZone, noteZoneForm, noteEpoch, noteTooManyLabels, noteAccountNamed,
 		noteDirection, noteRole, noteNoPlace, noteNoNumber, noteTextAsNumber, noteOther, noteRestated, noteNotText, noteUnsigned,
 		notePython, noteNested, noteBase64, noteHTML, noteNoParty, noteEnd, noteMoved, noteJoined, noteWords, noteSplit,
 		noteVersion, noteExtension, noteContainer, noteTransfer, noteSecond, noteDurationAsEnd, noteScheme, noteMore,
 		noteNoLink,
-	}
+	)
 }
 
 // rest tells what nobody claimed of the documents: the highest member below which nothing was taken.
