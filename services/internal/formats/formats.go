@@ -97,6 +97,7 @@ func table() []entry {
 		{Info{VCon, "IETF vCon", false, []string{".vcon", ".json"}}, detectVCon, parseVCon},
 		{Info{JSONL, "JSON Lines", false, []string{".jsonl", ".ndjson"}}, detectJSONL, parseJSONL},
 		{Info{Amivoice, "AmiVoice", true, []string{".json", ".jsonl", ".log"}}, detectAmivoice, parseAmivoice},
+		{Info{AmazonTranscribe, "Amazon Transcribe Call Analytics, Contact Lens", false, []string{".json"}}, detectTranscribe, parseTranscribe},
 	}
 }
 
