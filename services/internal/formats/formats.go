@@ -98,6 +98,7 @@ func table() []entry {
 		{Info{JSONL, "JSON Lines", false, []string{".jsonl", ".ndjson"}}, detectJSONL, parseJSONL},
 		{Info{Amivoice, "AmiVoice", true, []string{".json", ".jsonl", ".log"}}, detectAmivoice, parseAmivoice},
 		{Info{AmazonTranscribe, "Amazon Transcribe Call Analytics, Contact Lens", false, []string{".json"}}, detectTranscribe, parseTranscribe},
+		{Info{Deepgram, "Deepgram", false, []string{".json"}}, detectDeepgram, parseDeepgram},
 	}
 }
 
