@@ -99,6 +99,7 @@ func table() []entry {
 		{Info{Amivoice, "AmiVoice", true, []string{".json", ".jsonl", ".log"}}, detectAmivoice, parseAmivoice},
 		{Info{AmazonTranscribe, "Amazon Transcribe Call Analytics, Contact Lens", false, []string{".json"}}, detectTranscribe, parseTranscribe},
 		{Info{Deepgram, "Deepgram", false, []string{".json"}}, detectDeepgram, parseDeepgram},
+		{Info{Twilio, "Twilio Conversational Intelligence", false, []string{".json"}}, detectTwilio, parseTwilio},
 	}
 }
 
