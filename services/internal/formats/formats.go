@@ -100,6 +100,7 @@ func table() []entry {
 		{Info{AmazonTranscribe, "Amazon Transcribe Call Analytics, Contact Lens", false, []string{".json"}}, detectTranscribe, parseTranscribe},
 		{Info{Deepgram, "Deepgram", false, []string{".json"}}, detectDeepgram, parseDeepgram},
 		{Info{Twilio, "Twilio Conversational Intelligence", false, []string{".json"}}, detectTwilio, parseTwilio},
+		{Info{OpenAI, "OpenAI verbose_json", false, []string{".json"}}, detectOpenAI, parseOpenAI},
 	}
 }
 
