@@ -96,6 +96,7 @@ func table() []entry {
 	return []entry{
 		{Info{VCon, "IETF vCon", false, []string{".vcon", ".json"}}, detectVCon, parseVCon},
 		{Info{JSONL, "JSON Lines", false, []string{".jsonl", ".ndjson"}}, detectJSONL, parseJSONL},
+		{Info{VoiceLog, "Transcript API (voice_log)", false, []string{".json"}}, detectVoiceLog, parseVoiceLog},
 		{Info{Amivoice, "AmiVoice", true, []string{".json", ".jsonl", ".log"}}, detectAmivoice, parseAmivoice},
 		{Info{AmazonTranscribe, "Amazon Transcribe Call Analytics, Contact Lens", false, []string{".json"}}, detectTranscribe, parseTranscribe},
 		{Info{Deepgram, "Deepgram", false, []string{".json"}}, detectDeepgram, parseDeepgram},
