@@ -102,6 +102,7 @@ func table() []entry {
 		{Info{Deepgram, "Deepgram", false, []string{".json"}}, detectDeepgram, parseDeepgram},
 		{Info{Twilio, "Twilio Conversational Intelligence", false, []string{".json"}}, detectTwilio, parseTwilio},
 		{Info{OpenAI, "OpenAI verbose_json", false, []string{".json"}}, detectOpenAI, parseOpenAI},
+		{Info{WebVTT, "WebVTT", false, []string{".vtt"}}, detectWebVTT, parseWebVTT},
 	}
 }
 
