@@ -19,6 +19,7 @@ type config struct {
 	sealFlags
 	addressFlags
 	adminFlags
+	portFlags
 }
 
 // commonFlags are those of every process.
@@ -45,6 +46,11 @@ type sealFlags struct {
 // addressFlags are those of who calls providers.
 type addressFlags struct {
 	AllowAddresses []string `env:"KIKIGAKI_ALLOW_ADDRESSES" help:"Private addresses (CIDR) that providers may have; none by default." placeholder:"CIDR"`
+}
+
+// portFlags are those of who runs the embedded log.
+type portFlags struct {
+	NATSListen string `env:"KIKIGAKI_NATS_LISTEN" help:"Address where publishers reach the embedded log with an API token, as 127.0.0.1:4222; empty: no port." placeholder:"ADDRESS" name:"nats-listen"`
 }
 
 // adminFlags are those of who keeps accounts.

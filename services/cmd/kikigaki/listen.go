@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -22,8 +23,12 @@ import (
 const bootstrapTenant = "default"
 
 func (p *process) startBroker(ctx context.Context) (err error) {
+	if p.cfg.NATS != "" && p.cfg.NATSListen != "" {
+		return errors.New("--nats-listen is the embedded log's port, and --nats names another log")
+	}
 	p.broker, err = broker.Start(ctx, broker.Config{
 		DataDir: filepath.Clean(p.cfg.Data), URL: p.cfg.NATS, Logger: p.logger.With("service", "log"),
+		Listen: p.cfg.NATSListen, Publishers: p.publisher,
 	})
 	return err
 }

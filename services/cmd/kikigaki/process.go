@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -44,6 +45,7 @@ type process struct {
 	running  []service
 	conns    []*grpc.ClientConn
 	edges    map[string]*edge.Edge
+	gate     atomic.Pointer[edge.Edge] // by which publishers at the log's port are known; nil until access runs
 	mounts   []func(*http.ServeMux)
 	drains   []func() // end streams
 

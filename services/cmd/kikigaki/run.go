@@ -24,6 +24,9 @@ func (c *allCommand) Run(ctx context.Context) error {
 	}
 	return p.run(ctx, func(context.Context) error {
 		sayf("Kikigaki is at %s", p.url())
+		if at := p.broker.Addr(); at != nil {
+			sayf("Publishers reach the log at nats://%s with an API token", at)
+		}
 		if p.madePassword != "" {
 			sayf("First administrator: admin / %s (shown this once)", p.madePassword)
 		}
@@ -79,6 +82,7 @@ func (c *addTenantCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--admin: want login:password")
 	}
+	c.NATSListen = "" // nobody is to publish meanwhile
 	p, err := newProcess(ctx, c.config)
 	if err != nil {
 		return err

@@ -78,6 +78,7 @@ func (p *process) together() []lifecycle.Unit {
 	units := p.withLog(roleNames()...)
 	return append(units,
 		lifecycle.Unit{Name: "first account", Start: p.bootstrap},
+		lifecycle.Unit{Name: "publishers", Start: p.openGate},
 		lifecycle.Unit{Name: "grpc", Start: p.startGRPC, Stop: p.stopGRPC},
 		lifecycle.Unit{Name: "http", Start: p.startHTTP, Stop: p.stopHTTP},
 	)
