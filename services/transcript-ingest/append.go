@@ -34,6 +34,9 @@ func (s *Service) take(
 	out, written, err := s.add(ctx, by, r, words, ended)
 	if err == nil {
 		s.meters.took(ctx, out)
+		if out.GetAccepted()+out.GetCorrected() > 0 {
+			s.hint(ctx, r, out.GetRevision(), written)
+		}
 	}
 	return out, furthest(opened, written), err
 }

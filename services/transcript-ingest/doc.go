@@ -14,8 +14,8 @@
 // of HTTP. arrival.go is what every way in comes to, lanes.go the order in which it is worked on. open.go opens calls,
 // append.go takes words in, group.go brings together what waits for the disk, fold.go folds, sweep.go finishes what a
 // crash left, idle.go ends calls that nobody ends, links.go links them, filter.go and index.go list and find them, read.go
-// reads transcripts, import.go files; streaming.go, acks.go and room.go are the stream of a publisher, http.go and json.go
-// the API; rpc.go, query.go, commit.go, follow.go and view.go are as in every service.
+// reads transcripts, watch.go, sse.go and hint.go tell them while they are spoken, import.go files; streaming.go, acks.go and
+// room.go are the stream of a publisher, http.go and json.go the API; rpc.go, query.go, commit.go, follow.go and view.go are as in every service.
 //
 // After a crash nothing acknowledged is lost: an answer means that the words are on disk. A request without an answer
 // may have been stored, and is recognised when it is sent again.

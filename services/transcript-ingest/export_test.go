@@ -122,3 +122,18 @@ func NeverErase(s *Service) {
 		Erased: func(time.Time) ([]erasure.Call, error) { return nil, nil },
 	})
 }
+
+// LookEvery sets how often streams of words look, check, and how long a client may take for what is written to it.
+func LookEvery(s *Service, look, check, write time.Duration) {
+	s.pace = pace{look: look, check: check, beats: 1, write: write}
+}
+
+// WatchMost sets how many streams of words may be open.
+func WatchMost(s *Service, most int) { s.watches.most = most }
+
+// Watching is how many streams of words are open.
+func Watching(s *Service) int {
+	s.watches.mu.Lock()
+	defer s.watches.mu.Unlock()
+	return s.watches.n
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,8 @@ const patience = 30 * time.Second
 type gate struct {
 	accessv1.UnimplementedAccessServiceServer
 
-	signer *identity.Signer
+	signer  *identity.Signer
+	revoked sync.Map // tokens that are no longer good
 }
 
 func (g *gate) GetAccount(ctx context.Context, req *accessv1.GetAccountRequest) (*accessv1.GetAccountResponse, error) {
@@ -57,7 +59,7 @@ func (g *gate) ResolveCredential(
 	_ context.Context, req *accessv1.ResolveCredentialRequest,
 ) (*accessv1.ResolveCredentialResponse, error) {
 	part := strings.Split(req.GetTokenValue(), ":")
-	if len(part) != 3 {
+	if _, over := g.revoked.Load(req.GetTokenValue()); len(part) != 3 || over {
 		return nil, fault.New(fault.Unauthenticated, "UNAUTHENTICATED")
 	}
 	c := identity.Caller{Tenant: part[0], AccountID: part[1], Role: identity.RoleUser, CallPermission: part[2], Locale: "en"}
@@ -72,6 +74,7 @@ type bench struct {
 	cluster  *streamtest.Cluster // instead of the server
 	log      *stream.Log
 	access   accessv1.AccessServiceClient
+	gate     *gate
 	verifier *identity.Verifier
 }
 
@@ -128,7 +131,8 @@ func (b *bench) openGate() {
 	}
 	from := identity.Receiver{Verifier: b.verifier, Peer: serve.PeerService}
 	server := serve.New(serve.Config{Unary: []grpc.UnaryServerInterceptor{from.Unary()}})
-	accessv1.RegisterAccessServiceServer(server.GRPC(), &gate{signer: accessSigner})
+	b.gate = &gate{signer: accessSigner}
+	accessv1.RegisterAccessServiceServer(server.GRPC(), b.gate)
 	conn, err := server.Dial(ingest.Name, grpc.WithChainUnaryInterceptor(ours.Unary()))
 	if err != nil {
 		b.t.Fatal(err)

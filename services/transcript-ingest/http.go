@@ -17,7 +17,7 @@ const maxBody = 4 << 20
 // apart has to send here.
 func Paths() []string {
 	var out []string
-	for _, r := range routes(nil) {
+	for _, r := range routes(nil, nil) {
 		out = append(out, r.pattern)
 	}
 	return out
@@ -29,7 +29,7 @@ type route struct {
 	handler edge.Handler
 }
 
-func routes(s *Service) []route {
+func routes(s *Service, e *edge.Edge) []route {
 	return []route{
 		{"POST /api/v1/calls/{call}/utterances", s.postUtterances},
 		{"POST /api/v1/calls/{call}/end", s.postEnd},
@@ -39,6 +39,7 @@ func routes(s *Service) []route {
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"DELETE /api/v1/calls/{call}", s.deleteCall},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
+		{FollowPath, s.getFollow(e)},
 		{"GET /api/v1/calls/{call}/receipt", s.getReceipt},
 		{"GET /api/v1/calls/{call}/export", s.getExport},
 	}
@@ -47,7 +48,7 @@ func routes(s *Service) []route {
 // Mount puts the API of calls and their words on a mux. All of it needs a caller; errors are problem documents. Writes
 // and reads answer with a position, and reads wait for the one they are given.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
-	for _, r := range routes(s) {
+	for _, r := range routes(s, e) {
 		mux.Handle(r.pattern, e.Authenticated(r.handler))
 	}
 }

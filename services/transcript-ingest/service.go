@@ -59,6 +59,8 @@ type Service struct {
 	meters   meters
 	space    func() error
 	reach    reach
+	pace     pace
+	watches  *watches
 	resolve  identity.Resolve
 	recheck  time.Duration       // between two questions whether a stream may go on
 	maxPart  int                 // bytes, of a part that a fold makes
@@ -84,6 +86,7 @@ func New(cfg Config, deps Deps) *Service {
 	var s *Service
 	s = &Service{
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
+		pace: usualPace(), watches: &watches{most: maxWatches},
 		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
 		idleAfter: cmp.Or(cfg.IdleAfter, idleAfter),
 		follower: follow.New(follow.Config{
@@ -131,8 +134,10 @@ func (s *Service) Start(ctx context.Context) error {
 // waits for its calls to end has to call it first, or it waits for ever. It is safe twice.
 func (s *Service) Drain() { s.drain.Do(func() { close(s.stopping) }) }
 
-// Stop ends sweeping and following. Requests that are still under way fail and may be sent again.
+// Stop ends sweeping, streams of words and following. Requests that are still under way fail and may be sent again.
 func (s *Service) Stop(ctx context.Context) error {
+	s.Drain()
+	s.watches.left(ctx)
 	if s.cancel != nil {
 		s.cancel()
 		s.sweeping.Wait()
