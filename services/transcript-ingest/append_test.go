@@ -98,7 +98,7 @@ func TestALiveAppendIsOneMessageAndNoQuestion(t *testing.T) {
 	for _, m := range p {
 		at[m.Stream] = m.Sequence
 	}
-	if err != nil || len(p) != 3 || at[subject.Live] != b.last(subject.Live) || at[subject.Calls] != 1 {
+	if err != nil || len(p) != 4 || at[subject.Live] != b.last(subject.Live) || at[subject.Calls] != 1 {
 		t.Errorf("position %v, %v", p, err)
 	}
 }

@@ -31,6 +31,11 @@ func (r ref) partGuard() stream.Guard {
 	return stream.NewGuard(subject.Transcripts, subject.TranscriptGuard(r.tenant, r.call))
 }
 
+// voiceLogGuard guards a tenant's setting of the compatible API.
+func voiceLogGuard(tenant string) stream.Guard {
+	return stream.NewGuard(subject.Settings, subject.Setting(tenant, voiceLogSetting))
+}
+
 // callerOf is who is calling. Everything lies under a tenant, so one must be known.
 func callerOf(ctx context.Context) (identity.Caller, error) {
 	c, err := identity.From(ctx)

@@ -17,6 +17,12 @@
 // reads transcripts, watch.go, sse.go and hint.go tell them while they are spoken, import.go files; streaming.go, acks.go and
 // room.go are the stream of a publisher, http.go and json.go the API; rpc.go, query.go, commit.go, follow.go and view.go are as in every service.
 //
+// Beside its own API it serves the compatible transcript API that existing customers' scripts call: docs/reference/voice-log.md
+// is its contract. voicelog.go, voicelog_encode.go and voicelog_error.go say how it reads, render.go keeps its answers about
+// finished calls in the view, burst.go and quota.go limit it, voicelog_http.go answers, and voicelog_setting.go and
+// voicelog_rpc.go are its settings, which lie in KIKIGAKI_SETTINGS. KIKIGAKI_METERS counts its answers.
+//
 // After a crash nothing acknowledged is lost: an answer means that the words are on disk. A request without an answer
-// may have been stored, and is recognised when it is sent again.
+// may have been stored, and is recognised when it is sent again. An answer of the compatible API that a crash has cut off may
+// have been counted.
 package ingest

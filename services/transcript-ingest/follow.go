@@ -19,20 +19,27 @@ func apply(tx *view.Tx, m stream.Message) error {
 	if m.Subject == subject.LiveFiller() {
 		return nil
 	}
+	if m.Stream == subject.Settings {
+		return applySetting(tx, m)
+	}
 	noun, tenant, rest, ok := subject.Parse(m.Subject)
 	if !ok {
 		return fmt.Errorf("ingest: foreign subject %q", m.Subject)
 	}
 	r := ref{tenant, rest[0]}
+	var err error
 	switch noun {
 	case subject.NounCall:
-		return applyCall(tx, r, m)
+		err = applyCall(tx, r, m)
 	case subject.NounLive:
-		return applyLive(tx, r, m)
+		err = applyLive(tx, r, m)
 	case subject.NounTranscript:
-		return applyTranscript(tx, r, m)
+		err = applyTranscript(tx, r, m)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return keepRendered(tx, r, noun, rest, m)
 }
 
 func applyCall(tx *view.Tx, r ref, m stream.Message) error {

@@ -16,7 +16,7 @@ const maxBody = 4 << 20
 // Paths are the patterns of [http.ServeMux] that [Service.Mount] serves: what a gateway in front of replicas that run
 // apart has to send here.
 func Paths() []string {
-	var out []string
+	out := []string{voiceLogPattern}
 	for _, r := range routes(nil, nil) {
 		out = append(out, r.pattern)
 	}
@@ -35,6 +35,8 @@ func routes(s *Service, e *edge.Edge) []route {
 		{"POST /api/v1/calls/{call}/end", s.postEnd},
 		{"POST /api/v1/calls/import", s.postImport},
 		{"POST /api/v1/events", s.postEvents},
+		{"GET /api/v1/settings/voice-log", s.getVoiceLogSettings},
+		{"PATCH /api/v1/settings/voice-log", s.patchVoiceLogSettings},
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"DELETE /api/v1/calls/{call}", s.deleteCall},
@@ -46,11 +48,13 @@ func routes(s *Service, e *edge.Edge) []route {
 }
 
 // Mount puts the API of calls and their words on a mux. All of it needs a caller; errors are problem documents. Writes
-// and reads answer with a position, and reads wait for the one they are given.
+// and reads answer with a position, and reads wait for the one they are given. The compatible transcript API, which is
+// beside it, has ways of its own.
 func (s *Service) Mount(mux *http.ServeMux, e *edge.Edge) {
 	for _, r := range routes(s, e) {
 		mux.Handle(r.pattern, e.Authenticated(r.handler))
 	}
+	mux.Handle(voiceLogPattern, e.Open(s.getVoiceLog(e)))
 }
 
 func (s *Service) postUtterances(w http.ResponseWriter, r *http.Request) error {

@@ -30,11 +30,13 @@ type Config struct {
 	Views string
 	// IdleAfter is how long nothing may be heard of a call before it is ended; 0 means 30 minutes.
 	IdleAfter time.Duration
+	// VoiceLogErrors writes the errors of the compatible transcript API; nil is [NestedError].
+	VoiceLogErrors ErrorEncoder
 }
 
 // Deps is what a replica works with.
 type Deps struct {
-	// Log holds the three streams, which must have been declared.
+	// Log holds the three streams, settings and meters, which must have been declared.
 	Log *stream.Log
 	// Access knows which account an agent's id or login is.
 	Access accessv1.AccessServiceClient
@@ -70,7 +72,12 @@ type Service struct {
 	// idleAfter is Config.IdleAfter.
 	idleAfter time.Duration
 
-	eraser   *erasure.Sweeper
+	eraser      *erasure.Sweeper
+	encodeError ErrorEncoder
+	bursts      *bursts
+	quota       *quota
+	buffers     sync.Pool // of *[]byte, for answers of the compatible API
+
 	cancel   context.CancelFunc
 	sweeping sync.WaitGroup
 }
@@ -79,6 +86,9 @@ type Service struct {
 func New(cfg Config, deps Deps) *Service {
 	deps.Log = deps.Log.For(deps.Telemetry)
 	log := deps.Logger.With("service", Name)
+	if cfg.VoiceLogErrors == nil {
+		cfg.VoiceLogErrors = NestedError
+	}
 	measured := newMeters(deps.Telemetry)
 	if measured.err != nil {
 		log.Error("not everything is measured", "error", measured.err)
@@ -88,13 +98,15 @@ func New(cfg Config, deps Deps) *Service {
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
 		pace: usualPace(), watches: &watches{most: maxWatches},
 		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
-		idleAfter: cmp.Or(cfg.IdleAfter, idleAfter),
+		idleAfter:   cmp.Or(cfg.IdleAfter, idleAfter),
+		encodeError: cfg.VoiceLogErrors, bursts: newBursts(maxBursts), quota: newQuota(deps.Log, log),
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
 			Buckets:   buckets(),
 			Format:    viewFormat,
-			Streams:   []string{subject.Calls, subject.Live, subject.Transcripts},
+			Streams:   []string{subject.Calls, subject.Live, subject.Transcripts, subject.Settings},
 			Apply:     apply,
 			Applied:   func(batch []stream.Message) { s.applied(batch) },
 			Logger:    log,
@@ -134,10 +146,12 @@ func (s *Service) Start(ctx context.Context) error {
 // waits for its calls to end has to call it first, or it waits for ever. It is safe twice.
 func (s *Service) Drain() { s.drain.Do(func() { close(s.stopping) }) }
 
-// Stop ends sweeping, streams of words and following. Requests that are still under way fail and may be sent again.
+// Stop ends counting, sweeping, streams of words and following. Requests that are still under way fail and may be sent
+// again.
 func (s *Service) Stop(ctx context.Context) error {
 	s.Drain()
 	s.watches.left(ctx)
+	s.quota.close(ctx)
 	if s.cancel != nil {
 		s.cancel()
 		s.sweeping.Wait()

@@ -28,13 +28,13 @@ const (
 	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
 	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
 	goneBucket   = "gone"    // time of an erase, tenant, 0, call -> nothing
-	viewFormat   = "5"
+	viewFormat   = "6"
 )
 
 func buckets() []string {
 	return []string{
 		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
-		linkBucket, searchBucket, openBucket, goneBucket,
+		linkBucket, searchBucket, openBucket, goneBucket, voiceBucket, settingBucket,
 	}
 }
 

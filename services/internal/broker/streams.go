@@ -47,6 +47,11 @@ func Declarations() []stream.Declaration {
 		}, {
 			Name: subject.Seen, Description: "how far each account has read",
 			Subjects: []string{subject.All(subject.NounSeen)}, PerSubject: 1, MaxBytes: gibibyte,
+		}, {
+			// A replica whose increment got no answer repeats it, and over a restart the server knows it by what it still
+			// has: so much may others have counted meanwhile. What is full forgets the months long past.
+			Name: subject.Meters, Description: "answers of the compatible transcript API, by month",
+			Subjects: []string{subject.All(subject.NounMeter)}, Counters: true, PerSubject: 1000, MaxBytes: gibibyte,
 		},
 	}
 }
