@@ -26,7 +26,8 @@ import (
 // marker is what must be found nowhere.
 const marker = "zebra-marker"
 
-func admin(t *testing.T, tenant string) context.Context {
+// admin is a system administrator of a tenant.
+func admin(t testing.TB, tenant string) context.Context {
 	t.Helper()
 	return identity.With(t.Context(), identity.Caller{
 		Tenant: tenant, AccountID: "boss", Name: "Boss " + marker, Role: identity.RoleSystemAdmin,

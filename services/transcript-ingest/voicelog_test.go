@@ -2,7 +2,6 @@ package ingest_test
 
 import (
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
-	"github.com/kikigaki/kikigaki/services/internal/identity"
 	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
 )
 
@@ -125,12 +123,6 @@ func sampleDetailed(ids int64) string {
 
 func errorBody(name, kind, message string) string {
 	return `{"error":{"name":"` + name + `","type":"` + kind + `","message":"` + message + `"}}`
-}
-
-// admin is a system administrator of a tenant.
-func admin(t testing.TB, tenant string) context.Context {
-	t.Helper()
-	return identity.With(t.Context(), identity.Caller{Tenant: tenant, AccountID: "account-9", Role: identity.RoleSystemAdmin})
 }
 
 // set changes how a tenant's compatible API behaves, whatever the revision.
