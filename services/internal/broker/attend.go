@@ -9,7 +9,7 @@ import (
 func (b *Broker) attend(ctx context.Context, cfg Config) (err error) {
 	ctx, b.unwatch = context.WithCancel(ctx)
 	b.space = &space{
-		log: cfg.Logger, minFree: cfg.MinFree, wake: b.server.log.woken, stuck: b.server.stuck, restart: b.Restart,
+		log: cfg.Logger, minFree: cfg.MinFree, wake: b.server.log.woken, stuck: b.server.stuck, restart: b.heal,
 		measure: func() (disk, error) { return measure(b.server.dir) },
 		ballast: func(size uint64) error { return setBallast(b.server.dir, size) },
 		now:     situation{ballast: hasBallast(b.server.dir)},
@@ -21,6 +21,14 @@ func (b *Broker) attend(ctx context.Context, cfg Config) (err error) {
 	b.watching.Go(func() { b.server.port.watch(ctx) })
 	b.relay, err = startRelay(b.server, cfg.Logger, b.Room)
 	return err
+}
+
+// heal restarts a server that is still stuck when its turn comes: somebody else may just have done it.
+func (b *Broker) heal(ctx context.Context) error {
+	if !b.server.stuck() {
+		return nil
+	}
+	return b.Restart(ctx)
 }
 
 // leave ends what attend began.

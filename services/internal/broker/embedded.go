@@ -157,10 +157,10 @@ func (e *embedded) restart(ctx context.Context) error {
 	return err
 }
 
-// stuck tells whether the server writes nothing more until it is restarted.
+// stuck tells whether the server writes nothing more until it is restarted, or is just being restarted.
 func (e *embedded) stuck() bool {
 	run := e.running()
-	return e.log.stuck.Load() || run != nil && !run.JetStreamEnabled()
+	return e.log.stuck.Load() || run == nil || !run.JetStreamEnabled()
 }
 
 // stop shuts the server down and releases the data directory, in this order: the next owner must find closed files.

@@ -124,7 +124,7 @@ func TestAFullDiskLosesNothingAndHeals(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "room", func() bool { return b.Room() == nil })
+	eventually(t, "room and an answer", func() bool { return b.Room() == nil && b.Ready(t.Context()) == nil })
 	checkTrial(t, b, acked)
 }
 
