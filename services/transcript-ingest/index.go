@@ -21,21 +21,6 @@ func indexPart(tx *view.Tx, r ref, part *eventv1.Part) error {
 	return tx.Put(searchBucket, r.partKey(part.GetNumber()), signatureOf(texts))
 }
 
-// unindex takes out what can be found in a call's words: behind an erase nothing of them may be left, not even a hash.
-// What can be found in its details goes with its place in the list.
-func unindex(tx *view.Tx, r ref) error {
-	var keys [][]byte
-	for k := range tx.Scan(searchBucket, r.prefix(), nil) {
-		keys = append(keys, bytes.Clone(k))
-	}
-	for _, k := range keys {
-		if err := tx.Delete(searchBucket, k); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // reindex keeps a call's place in the list, and with it what can be found in its details; an erase takes it out. Calls
 // that have not ended are in a bucket of their own as well, with the time at which the server stored their opening.
 func reindex(tx *view.Tx, r ref, old, now record, stored int64) error {
