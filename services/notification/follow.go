@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,7 +65,7 @@ func applyCall(tx *view.Tx, tenant, call string, m stream.Message) error {
 	case *eventv1.CallEvent_Ended:
 		return c.end()
 	case *eventv1.CallEvent_Erased:
-		return c.erase()
+		return errors.Join(c.erase(), c.forget(event.GetMeta().GetBy() != nil))
 	case *eventv1.CallEvent_Completed:
 		return c.finish(e.Completed.GetOutcome(), &notificationv1.Notification{Type: typeCompleted})
 	case *eventv1.CallEvent_Cancelled:
@@ -74,7 +75,7 @@ func applyCall(tx *view.Tx, tenant, call string, m stream.Message) error {
 			Type: typeFailed, ErrorCode: e.Failed.GetCode(), ErrorParams: e.Failed.GetParams(),
 		})
 	case *eventv1.CallEvent_Deleted:
-		return c.drop(e.Deleted.GetAnalysisId())
+		return errors.Join(c.drop(e.Deleted.GetAnalysisId()), c.forget(true))
 	}
 	return nil
 }

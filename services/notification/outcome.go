@@ -73,6 +73,14 @@ func (c change) erase() error {
 	return c.addAging(&notificationv1.Notification{Type: typeCallErased})
 }
 
+// forget has the view's file wiped of what was dropped, unless its age alone was the reason.
+func (c change) forget(asked bool) error {
+	if !asked {
+		return nil
+	}
+	return c.tx.Forget()
+}
+
 // finish adds what became of an analysis. One that ran while its call was erased is cancelled behind that: its event
 // still holds what was known of the call, and must not bring it back.
 func (c change) finish(o *eventv1.Outcome, n *notificationv1.Notification) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/view"
 	notificationv1 "github.com/kikigaki/kikigaki/proto/kikigaki/notification/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/erasure"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -83,6 +84,8 @@ func New(cfg Config, deps Deps) *Service {
 		Applied:   s.applied,
 		Logger:    s.log,
 		Telemetry: deps.Telemetry,
+
+		Tombstones: erasure.Tombstones,
 	})
 	return s
 }
