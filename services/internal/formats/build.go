@@ -51,6 +51,9 @@ func (b *builder) sayAt(at, text string, u *transcriptv1.NewUtterance) {
 	b.from = append(b.from, at)
 }
 
+// full tells that no further utterance is taken; the next refuses the document.
+func (b *builder) full() bool { return len(b.from) == maxUtterances && b.n.err != nil }
+
 // to is a field of the utterance that will be said next, for findings.
 func (b *builder) to(field string) string {
 	return "utterances[" + strconv.Itoa(len(b.call.Utterances)) + "]." + field

@@ -58,7 +58,28 @@ type decoder struct {
 	at     int
 	values int
 	n      *notes
-	path   []string // where it is, for faults
+	path   []string // to the document, for faults
+	steps  []place  // and within it
+}
+
+// place is a step into a document: a member, or, without a name, an element.
+type place struct {
+	name  string
+	index int // -1 for a member
+}
+
+// where is the path to what is being read.
+func (d *decoder) where() string {
+	var b strings.Builder
+	b.WriteString(strings.Join(d.path, ""))
+	for _, p := range d.steps {
+		if p.index < 0 {
+			b.WriteString(step(p.name))
+		} else {
+			b.WriteString("[" + strconv.Itoa(p.index) + "]")
+		}
+	}
+	return strings.TrimPrefix(b.String(), ".")
 }
 
 func (d *decoder) document(root *node) error {
@@ -73,7 +94,7 @@ func (d *decoder) document(root *node) error {
 }
 
 func (d *decoder) broken(reason string) error {
-	return fault.New(fault.Invalid, "INVALID", fault.Field(strings.TrimPrefix(strings.Join(d.path, ""), ".")),
+	return fault.New(fault.Invalid, "INVALID", fault.Field(d.where()),
 		fault.Param("reason", reason), fault.Param("offset", strconv.Itoa(d.at)))
 }
 
@@ -139,13 +160,13 @@ func (d *decoder) sequence(end byte, depth int, read func(to *node, i, depth int
 		d.at++
 		return nil, nil
 	}
-	here := len(d.path)
+	here := len(d.steps)
 	for {
 		out = append(out, node{})
 		if err := read(&out[len(out)-1], len(out)-1, depth+1); err != nil {
 			return nil, err
 		}
-		d.path = d.path[:here]
+		d.steps = d.steps[:here]
 		c := d.next()
 		d.at++
 		if c == end {
@@ -158,7 +179,7 @@ func (d *decoder) sequence(end byte, depth int, read func(to *node, i, depth int
 	}
 	if end == '}' {
 		if key, twice := repeated(out); twice {
-			d.path = append(d.path, step(key))
+			d.steps = append(d.steps, place{key, -1})
 			return nil, d.broken("member_twice")
 		}
 	}
@@ -176,12 +197,12 @@ func (d *decoder) member(to *node, _, depth int) (err error) {
 		return d.broken("not_json")
 	}
 	d.at++
-	d.path = append(d.path, step(to.key))
+	d.steps = append(d.steps, place{to.key, -1})
 	return d.value(to, depth)
 }
 
 func (d *decoder) element(to *node, i, depth int) error {
-	d.path = append(d.path, "["+strconv.Itoa(i)+"]")
+	d.steps = append(d.steps, place{index: i})
 	return d.value(to, depth)
 }
 
@@ -316,7 +337,7 @@ func (d *decoder) unicode() (rune, bool) {
 			}
 		}
 	}
-	d.n.mapped(strings.TrimPrefix(strings.Join(d.path, ""), "."), "", noteHalfCharacter)
+	d.n.mapped(d.where(), "", noteHalfCharacter)
 	return utf8.RuneError, true
 }
 

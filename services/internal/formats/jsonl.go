@@ -48,7 +48,9 @@ func dialogue(b *builder, root value) {
 		u.fail("FIELD_REQUIRED")
 	}
 	for _, u := range u.elements() {
-		dialogueUtterance(b, u)
+		if dialogueUtterance(b, u); b.full() {
+			break
+		}
 	}
 }
 

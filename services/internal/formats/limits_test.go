@@ -56,12 +56,16 @@ func TestLimitsAreNamedWithTheirPlace(t *testing.T) {
 // Each of these files made something slow or large at some time in some reader of JSON.
 func TestSpitefulFilesAreRefusedInTime(t *testing.T) {
 	t.Parallel()
-	const size = 4 << 20
+	const size = 1 << 20
 	for name, file := range map[string]string{
 		"deep":            strings.Repeat("[", size),
 		"deep object":     strings.Repeat(`{"a":`, size/5),
-		"many values":     `{"parties":[` + strings.Repeat("0,", size/2) + `0],"dialog":[]}`,
-		"many members":    manyMembers(100_000),
+		"many members":    manyMembers(10_000),
+		"many parties":    `{"parties":[` + people(5000) + `],"dialog":[],"analysis":[{"type":"transcript","body":[` + people(5000) + `]}]}`,
+		"many dialogs":    `{"parties":[],"dialog":[` + strings.Repeat(`{},`, 30_000) + `{}]}`,
+		"many analyses":   `{"dialog":[` + strings.Repeat(`{"type":"text","body":"a"},`, 5000) + `{}],"analysis":[` + scripts(5000) + `]}`,
+		"many lines":      `{"dialog":[],"analysis":[{"type":"transcript","body":"` + strings.Repeat(`a\n`, size/3) + `"}]}`,
+		"many utterances": `{"id":"c","utterances":[` + strings.Repeat(`{},`, 30_000) + `{}]}`,
 		"quotes":          `{"uuid":"` + strings.Repeat(`\"`, size/2-20),
 		"backslashes":     `{"uuid":"` + strings.Repeat(`\`, size),
 		"one id":          `{"id":"c","utterances":[` + strings.Repeat(`{"id":"x"},`, maxUtterances-1) + `{"id":"x"}]}`,
@@ -80,6 +84,16 @@ func TestSpitefulFilesAreRefusedInTime(t *testing.T) {
 	}
 }
 
+func TestValuesAreBounded(t *testing.T) {
+	t.Parallel()
+	for beyond, code := range map[int]string{0: "", 1: "BODY_TOO_LARGE"} {
+		d := &decoder{in: "[0,0,0]", n: &notes{}, values: maxValues - 4 + beyond} // so many are behind it
+		if err := d.document(&node{}); fault.CodeOf(err) != code {
+			t.Errorf("%d beyond the limit: %v", beyond, err)
+		}
+	}
+}
+
 func TestFindingsAreBounded(t *testing.T) {
 	t.Parallel()
 	const members = 5000
@@ -88,6 +102,24 @@ func TestFindingsAreBounded(t *testing.T) {
 	if len(found) != maxFindings+2 || last.Note != noteMore || last.Count != members+2-maxFindings {
 		t.Errorf("%d findings, the last %+v, %+v", len(found), last, found[len(found)-1])
 	}
+}
+
+// people are as many members of a list, each with a name of its own.
+func people(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"name":"p%d","role":"agent","text":"a"},`, i)
+	}
+	return strings.TrimSuffix(b.String(), ",")
+}
+
+// scripts are as many transcripts, each of its own dialog.
+func scripts(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"type":"transcript","dialog":[%d],"body":"a"},`, i)
+	}
+	return strings.TrimSuffix(b.String(), ",")
 }
 
 func manyMembers(n int) string {

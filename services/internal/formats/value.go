@@ -120,6 +120,9 @@ func step(name string) string {
 // noPlace claims members that are known and that no field of ours takes.
 func (v value) noPlace(names ...string) {
 	for _, name := range names {
+		if v.size() == 0 {
+			return
+		}
 		if m := v.get(name); m.there() && !touched(m.node) {
 			m.ignored(noteNoPlace)
 		}

@@ -54,7 +54,12 @@ func parseVCon(raw []byte, n *notes) (*Call, error) {
 			return nil, err
 		}
 	}
-	r := &vcon{b: build(n), root: root}
+	for _, name := range []string{"parties", "dialog", "analysis", "attachments", "group"} {
+		if list := root.get(name); list.size() > maxUtterances {
+			return nil, tooLarge("CALL_TOO_LARGE", list.path(), maxUtterances)
+		}
+	}
+	r := &vcon{b: build(n), root: root, roles: map[string]string{}}
 	if own := r.own(); own.there() {
 		r.restated(own)
 		return r.b.done(), nil
@@ -115,6 +120,7 @@ type vcon struct {
 	b       *builder
 	root    value
 	parties []party
+	roles   map[string]string // by the parties' names in lower case
 	talks   []talk
 	start   time.Time // of the call: the earliest dialog; zero when none tells
 }

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,11 @@ func (r *vcon) people() {
 	}
 	if len(r.parties) == 2 {
 		r.guessRoles()
+	}
+	for _, p := range slices.Backward(r.parties) { // of two of a name the first counts
+		if p.role != "" && p.name != "" {
+			r.roles[strings.ToLower(p.name)] = p.role
+		}
 	}
 	seen := map[string]bool{}
 	for i, p := range r.root.get("parties").elements() {
@@ -174,10 +180,8 @@ func (r *vcon) speakerNamed(name string) string {
 	if who, ok := role(name); ok {
 		return who
 	}
-	for _, p := range r.parties {
-		if p.role != "" && p.name != "" && strings.EqualFold(p.name, strings.TrimSpace(name)) {
-			return p.role
-		}
+	if who := r.roles[strings.ToLower(strings.TrimSpace(name))]; who != "" {
+		return who
 	}
 	return name
 }

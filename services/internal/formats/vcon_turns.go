@@ -22,6 +22,9 @@ type reading struct {
 // a bare text.
 func (t reading) list(of value) {
 	for _, el := range of.elements() {
+		if t.r.b.full() {
+			return
+		}
 		if el.is(text) {
 			el.understood(t.r.b.to("text"))
 			t.say(el, el, &transcriptv1.NewUtterance{Text: el.raw()})
@@ -131,7 +134,7 @@ func (t reading) plain(body value) {
 		body.understood(t.r.b.to("text"))
 	}
 	for _, line := range lines {
-		if line = strings.TrimSpace(line); line == "" {
+		if line = strings.TrimSpace(line); line == "" || t.r.b.full() {
 			continue
 		}
 		u := &transcriptv1.NewUtterance{Text: line}

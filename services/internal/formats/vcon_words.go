@@ -41,26 +41,22 @@ func (s script) first() int {
 // words takes what was said: for each dialog the most telling transcript, the first of equals, else the dialog itself
 // if it is a text. What was not taken is told.
 func (r *vcon) words() {
-	scripts := r.scripts()
-	taken := r.choose(scripts)
+	taken := r.choose(r.scripts())
+	covered, at := map[int]bool{}, map[int][]script{}
+	all := len(taken) > 0 && len(taken[0].talks) == 0
 	for _, s := range taken {
-		if s.first() < 0 {
-			r.script(s)
+		first := min(s.first(), len(r.talks)) // beyond the last: of a dialog that is not there
+		at[first] = append(at[first], s)
+		for _, i := range s.talks {
+			covered[i] = true
 		}
 	}
-	for i, t := range r.talks {
-		covered := false
-		for _, s := range taken {
-			covered = covered || len(s.talks) == 0 || slices.Contains(s.talks, i)
-			if s.first() == i {
-				r.script(s)
-			}
-		}
-		r.content(t, covered)
-	}
-	for _, s := range taken {
-		if s.first() >= len(r.talks) {
+	for i := -1; i <= len(r.talks); i++ {
+		for _, s := range at[i] {
 			r.script(s)
+		}
+		if i >= 0 && i < len(r.talks) {
+			r.content(r.talks[i], all || covered[i])
 		}
 	}
 }
