@@ -42,7 +42,15 @@ build: ## Build the one binary, bin/kikigaki
 .PHONY: test
 test: ## All tests with the race detector (PKG=… RUN=… narrow it)
 	go test -race -p $(TEST_PARALLEL) -timeout $(TEST_TIMEOUT) -run '$(RUN)' $(PKG)
+	@$(if $(filter .,$(RUN)),scripts/fuzz.sh $(FUZZ_TIME))
 	@go run ./services/story/able
+
+# How long each parser is fuzzed; make slow takes six times as long.
+FUZZ_TIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## Every parser against inputs that nobody thought of, FUZZ_TIME each
+	scripts/fuzz.sh $(FUZZ_TIME)
 
 # The long form of the stories keeps what every client saw, to be judged again: go run ./services/story/check DIR
 HISTORIES ?= $(CURDIR)/.histories
@@ -51,6 +59,7 @@ HISTORIES ?= $(CURDIR)/.histories
 slow: ## Every story in every way: one process, apart, over three servers; 50 kills and 50 power cuts each (<= 60 min)
 	KIKIGAKI_STORIES=whole KIKIGAKI_HISTORIES=$(HISTORIES) \
 		go test -race -v -timeout 60m -run '$(RUN)' ./services/story
+	scripts/fuzz.sh 60s
 	@go run ./services/story/able
 
 .PHONY: bench
