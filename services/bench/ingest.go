@@ -12,8 +12,12 @@ import (
 	"github.com/kikigaki/kikigaki/services/bench/rig"
 )
 
-// sending is how words are sent: how many callers wait for their answers at once, and how many utterances a request has.
-type sending struct{ callers, utterances int }
+// sending is how words are sent: how many callers wait for their answers at once, and how many utterances a request has;
+// or, streamed, how many calls one stream speaks of.
+type sending struct{ callers, utterances, calls int }
+
+// window is how many messages a stream has on their way.
+const window = 2000
 
 // words is a row about words coming in: the whole system and a publisher, and a child that appends to the same kind of
 // stream.
@@ -78,21 +82,30 @@ func (w *words) Subject(ctx context.Context) (measure.Reading, error) {
 	end := begun.Add(time.Duration(w.seconds * float64(time.Second)))
 	var group sync.WaitGroup
 	for c := range w.callers {
-		group.Go(func() {
-			for failed[c] == nil && time.Now().Before(end) {
-				failed[c] = w.publisher.Append(ctx, c, counts[c], w.utterances)
-				counts[c]++
-			}
-		})
+		group.Go(func() { counts[c], failed[c] = w.send(ctx, c, end) })
 	}
 	group.Wait()
 	wall := time.Since(begun)
 	after, err := rig.CPUTime(w.system.PID())
 	n := 0.0
 	for _, c := range counts {
-		n += float64(c * w.utterances)
+		n += float64(c)
 	}
 	return measure.Reading{CPU: (after - before).Seconds() / n, Figure: wall.Seconds() / n}, errors.Join(append(failed, err)...)
+}
+
+// send is one caller, until the time; it returns how many utterances were acknowledged.
+func (w *words) send(ctx context.Context, caller int, end time.Time) (int, error) {
+	if w.calls > 0 {
+		return w.publisher.Stream(ctx, caller, w.calls, window, end)
+	}
+	n := 0
+	for ; time.Now().Before(end); n++ {
+		if err := w.publisher.Append(ctx, caller, n, w.utterances); err != nil {
+			return 0, err
+		}
+	}
+	return n * w.utterances, nil
 }
 
 // Check asks the system what it has, and the disk what the child has.

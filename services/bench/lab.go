@@ -53,6 +53,10 @@ func (l *lab) rows() []measure.Row {
 			Subject: "50 utterances a request, by gRPC, 32 callers",
 			Limit:   "as above: one event, one caller",
 		}, {
+			Name: "utterance, streamed", Unit: measure.Time, Open: l.openWords(sending{callers: 1, calls: 20}),
+			Subject: "one utterance a message, on one gRPC stream that speaks of 20 calls, 2,000 on their way",
+			Limit:   "as above: one event, one caller",
+		}, {
 			Name: "request -> worker", Unit: measure.Time, Open: l.openAnalyses(toWorker),
 			Subject: "from when a POST of an analysis is due until the provider has the request",
 			Limit:   "three durable appends in a row under one guard",

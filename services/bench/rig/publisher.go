@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -64,6 +66,58 @@ func (p *Publisher) Append(ctx context.Context, caller, n, utterances int) error
 	}
 	p.note(call, utterances)
 	return nil
+}
+
+// Stream sends utterances, one a message, on a stream of their own, over some calls in turn, until the time; it returns how
+// many were acknowledged. As many as window are on their way.
+func (p *Publisher) Stream(ctx context.Context, caller, calls, window int, end time.Time) (int, error) {
+	ctx, cancel := context.WithCancel(p.context(ctx))
+	defer cancel()
+	stream, err := p.client.StreamUtterances(ctx)
+	if err != nil {
+		return 0, err
+	}
+	slots := make(chan struct{}, window)
+	sent := make(chan error, 1)
+	count := 0
+	go func() {
+		for n := 0; time.Now().Before(end); n++ {
+			slots <- struct{}{}
+			call := fmt.Sprintf("s%d-%d-%d-%d", p.round, caller, n%calls, n/calls/5000)
+			count++
+			p.note(call, 1)
+			err := stream.Send(&transcriptv1.StreamUtterancesRequest{Append: &transcriptv1.AppendUtterancesRequest{
+				CallId:     call,
+				Utterances: []*transcriptv1.NewUtterance{{UtteranceId: fmt.Sprint(n), Speaker: "agent", Text: p.text}},
+			}})
+			if err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- stream.CloseSend()
+	}()
+	acknowledged, accepted := 0, 0
+	for {
+		res, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if len(res.GetRefused()) > 0 {
+			return 0, fmt.Errorf("refused: %v", res.GetRefused()[0])
+		}
+		accepted += int(res.GetAccepted())
+		for ; acknowledged < int(res.GetAcknowledged()); acknowledged++ {
+			<-slots
+		}
+	}
+	if err := <-sent; err != nil || accepted != count || acknowledged != count {
+		return 0, fmt.Errorf("%d sent, %d acknowledged, %d accepted: %w", count, acknowledged, accepted, err)
+	}
+	return count, nil
 }
 
 func (p *Publisher) note(call string, utterances int) {
