@@ -6,8 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
@@ -136,4 +138,24 @@ func Watching(s *Service) int {
 	s.watches.mu.Lock()
 	defer s.watches.mu.Unlock()
 	return s.watches.n
+}
+
+// RetainAt erases what is too old, as if it were some time.
+func RetainAt(ctx context.Context, s *Service, now time.Time) { s.retainOnce(ctx, now) }
+
+// RetentionOf is how many days a replica knows that a tenant keeps its calls.
+func RetentionOf(s *Service, tenant string) (days uint32) {
+	_ = s.follower.Read(func(tx *view.Tx) error {
+		set, err := readRetention(tx, tenant)
+		days = set.GetDays()
+		return err
+	})
+	return days
+}
+
+// ErasedBy is the account that a tombstone says has erased a call.
+func ErasedBy(data []byte) string {
+	e := &eventv1.CallEvent{}
+	_ = proto.Unmarshal(data, e)
+	return e.GetMeta().GetBy().GetAccountId()
 }

@@ -40,6 +40,8 @@ func routes(s *Service, e *edge.Edge) []route {
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"DELETE /api/v1/calls/{call}", s.deleteCall},
+		{"GET /api/v1/settings/retention", s.getRetention},
+		{"PATCH /api/v1/settings/retention", s.patchRetention},
 		{"GET /api/v1/calls/{call}/transcript", s.getTranscript},
 		{FollowPath, s.getFollow(e)},
 		{"GET /api/v1/calls/{call}/receipt", s.getReceipt},

@@ -138,6 +138,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.sweeping.Go(func() { s.sweep(run) })
 	s.sweeping.Go(func() { s.idle(run) })
 	s.sweeping.Go(func() { s.eraser.Run(run) })
+	s.sweeping.Go(func() { s.retain(run) })
 	s.sweeping.Go(func() { s.group.Run(run) })
 	return nil
 }
