@@ -56,7 +56,7 @@ func TestAnErasedCallIsForgotten(t *testing.T) {
 	speak := func(call, word string) {
 		body := words(0, "the first "+word, "the second "+word, "the third "+word)
 		body["call"] = map[string]any{"label": "label " + word}
-		for _, u := range body["utterances"].([]map[string]any) { //nolint:forcetypeassert // made above
+		for _, u := range body["utterances"].([]map[string]any) {
 			u["speaker"] = word
 		}
 		user.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/utterances", body)
