@@ -242,7 +242,7 @@ func headerValue(value string) string {
 		value = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(value[1 : len(value)-1])
 	}
 	var out strings.Builder
-	for len(value) > 0 {
+	for value != "" {
 		if len(value) >= 3 && value[0] == '%' {
 			if b, err := strconv.ParseUint(value[1:3], 16, 8); err == nil {
 				out.WriteByte(byte(b))

@@ -72,7 +72,7 @@ func protobufAttribute(all attributes, entry []byte) error {
 			case attrBoolean:
 				text = strconv.FormatBool(n != 0)
 			case attrInteger:
-				text = strconv.FormatInt(int64(int32(n)), 10) //nolint:gosec // a negative int32 is written as 64 bits
+				text = strconv.FormatInt(int64(int32(n)), 10) // a negative one is written as 64 bits
 			case attrTimestamp:
 				text, err = timestampText(value)
 			default:
@@ -92,9 +92,9 @@ func timestampText(raw []byte) (string, error) {
 	var seconds, nanos int64
 	err := fields(raw, func(number protowire.Number, _ []byte, n uint64) error {
 		if number == fieldKey {
-			seconds = int64(n) //nolint:gosec // that is how it is written
+			seconds = int64(n)
 		} else {
-			nanos = int64(n) //nolint:gosec // likewise
+			nanos = int64(n)
 		}
 		return nil
 	})

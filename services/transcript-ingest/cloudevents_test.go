@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,9 +101,7 @@ func TestAnEventIsTheSameHoweverItComes(t *testing.T) {
 	}
 	with := func(contentType string) map[string][]string {
 		out := map[string][]string{"content-type": {contentType}}
-		for k, v := range headers {
-			out[k] = v
-		}
+		maps.Copy(out, headers)
 		return out
 	}
 	for name, c := range map[string]struct {

@@ -88,7 +88,7 @@ func (e cloudEvent) arrival(at *timestamppb.Timestamp) (arrival, error) {
 	}
 	if end != nil {
 		end.CallId = cmp.Or(end.GetCallId(), e.subject)
-		if end.EndedAt == nil && !e.time.IsZero() {
+		if end.GetEndedAt() == nil && !e.time.IsZero() {
 			end.EndedAt = timestamppb.New(e.time)
 		}
 		return arrivalOf(nil, end, at)

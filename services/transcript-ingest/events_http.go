@@ -70,7 +70,7 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 	return edge.Encode(w, http.StatusOK, out.out)
 }
 
-// postEventBatch takes a batch event by event: what is refused is named, the rest is in. Those of one call go in in their
+// postEventBatch takes a batch event by event: what is refused is named, the rest is in. Those of one call keep their
 // order. Trouble of ours ends it; sent again, what was in is recognised.
 func (s *Service) postEventBatch(w http.ResponseWriter, r *http.Request, caller identity.Caller) error {
 	data, err := readBody(w, r, maxEventBatch)

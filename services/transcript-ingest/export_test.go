@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
@@ -158,4 +159,9 @@ func ErasedBy(data []byte) string {
 	e := &eventv1.CallEvent{}
 	_ = proto.Unmarshal(data, e)
 	return e.GetMeta().GetBy().GetAccountId()
+}
+
+// BuryAgain gives up on a message of the inbox, as a replica does that knows nothing of another one's having done so.
+func BuryAgain(ctx context.Context, s *Service, m stream.Message) error {
+	return s.bury(ctx, parcelOf(stream.Delivery{Message: m}), "", errors.New("refused"))
 }

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -79,6 +80,8 @@ type bench struct {
 	access   accessv1.AccessServiceClient
 	gate     *gate
 	verifier *identity.Verifier
+	logger   *slog.Logger // of replicas that start from now on; nil discards
+	publish  func(subject string, header map[string][]string, data []byte) error
 }
 
 func newBench(t testing.TB) *bench {
@@ -153,7 +156,7 @@ func (b *bench) replica() *ingest.Service {
 func (b *bench) replicaOver(views string) *ingest.Service {
 	b.t.Helper()
 	s := ingest.New(ingest.Config{Views: views}, ingest.Deps{
-		Log: b.connect(), Access: b.access, Logger: slog.New(slog.DiscardHandler),
+		Log: b.connect(), Access: b.access, Logger: cmp.Or(b.logger, slog.New(slog.DiscardHandler)),
 	})
 	if err := s.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)

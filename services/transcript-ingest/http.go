@@ -37,6 +37,8 @@ func routes(s *Service, e *edge.Edge) []route {
 		{"POST /api/v1/events", s.postEvents},
 		{"GET /api/v1/settings/voice-log", s.getVoiceLogSettings},
 		{"PATCH /api/v1/settings/voice-log", s.patchVoiceLogSettings},
+		{"GET /api/v1/dead-letters", s.getDeadLetters},
+		{"POST /api/v1/dead-letters/{id}/redrive", s.postRedrive},
 		{"GET /api/v1/calls", s.getCalls},
 		{"GET /api/v1/calls/{call}", s.getCall},
 		{"DELETE /api/v1/calls/{call}", s.deleteCall},

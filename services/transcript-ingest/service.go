@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -57,6 +58,7 @@ type Service struct {
 	facts    *stream.Log
 	accounts accessv1.AccessServiceClient
 	follower *follow.Follower
+	dead     *follow.Follower
 	group    *follow.Group[*appending]
 	meters   meters
 	space    func() error
@@ -120,6 +122,7 @@ func New(cfg Config, deps Deps) *Service {
 		s.space = func() error { return nil }
 	}
 	s.eraser = s.newEraser()
+	s.dead = newDeadFollower(cfg, deps)
 	return s
 }
 
@@ -133,6 +136,9 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
 	}
+	if err := s.dead.Start(ctx); err != nil {
+		return errors.Join(err, s.follower.Stop(ctx))
+	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // sweeping outlives the start
 	s.cancel = cancel
 	s.sweeping.Go(func() { s.sweep(run) })
@@ -140,6 +146,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.sweeping.Go(func() { s.eraser.Run(run) })
 	s.sweeping.Go(func() { s.retain(run) })
 	s.sweeping.Go(func() { s.group.Run(run) })
+	s.sweeping.Go(func() { s.consume(run) })
 	return nil
 }
 
@@ -157,11 +164,13 @@ func (s *Service) Stop(ctx context.Context) error {
 		s.cancel()
 		s.sweeping.Wait()
 	}
-	return s.follower.Stop(ctx)
+	return errors.Join(s.dead.Stop(ctx), s.follower.Stop(ctx))
 }
 
-// Ready is nil once the view has caught up.
-func (s *Service) Ready(ctx context.Context) error { return s.follower.Ready(ctx) }
+// Ready is nil once the views have caught up.
+func (s *Service) Ready(ctx context.Context) error {
+	return errors.Join(s.follower.Ready(ctx), s.dead.Ready(ctx))
+}
 
 // Follower is the replica's view and its position, for checks of equality.
 func (s *Service) Follower() *follow.Follower { return s.follower }

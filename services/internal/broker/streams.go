@@ -52,6 +52,12 @@ func Declarations() []stream.Declaration {
 			// has: so much may others have counted meanwhile. What is full forgets the months long past.
 			Name: subject.Meters, Description: "answers of the compatible transcript API, by month",
 			Subjects: []string{subject.All(subject.NounMeter)}, Counters: true, PerSubject: 1000, MaxBytes: gibibyte,
+		}, {
+			Name: subject.Inbox, Description: "what publishers sent and nobody has taken in yet",
+			Subjects: []string{subject.All(subject.NounInbox)}, WorkQueue: true, MaxBytes: 4 * gibibyte,
+		}, {
+			Name: subject.Dead, Description: "what was given up on, and why",
+			Subjects: []string{subject.All(subject.NounDead)}, MaxBytes: 4 * gibibyte, MaxAge: 30 * 24 * time.Hour,
 		},
 	}
 }

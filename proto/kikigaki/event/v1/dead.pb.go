@@ -22,7 +22,8 @@ const (
 )
 
 // DeadLetter lies under dead.<tenant>.<origin>.<call>: a message that was given up on, why, and the message itself, so
-// that it can be driven again once the reason is gone.
+// that it can be driven again once the reason is gone. One that has no code and lay at KIKIGAKI_DEAD says of the letter
+// there that it was driven again and taken.
 type DeadLetter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Meta  *Meta                  `protobuf:"bytes,1,opt,name=meta,proto3" json:"meta,omitempty"`
