@@ -22,6 +22,9 @@ const (
 	countTime = 5 * time.Second
 	// certainTime is how long an increment is repeated whose outcome is not known. The log recognises it for 2 minutes.
 	certainTime = 90 * time.Second
+	// gatherTime is how long a replica gathers who waits before it counts again, where several were waiting the last time:
+	// an increment costs as much as several answers. Who asks alone never waits for it.
+	gatherTime = time.Millisecond
 	// fullTime is how long a replica takes a cap for reached without looking again. It may look too early: an increment
 	// that is about to be taken back stands in the way for a moment.
 	fullTime = time.Second
@@ -147,6 +150,16 @@ func (q *quota) serve(l *lane) {
 			return
 		}
 		q.round(l, batch)
+		if len(batch) > 1 {
+			q.gather()
+		}
+	}
+}
+
+func (q *quota) gather() {
+	select {
+	case <-time.After(gatherTime):
+	case <-q.run.Done():
 	}
 }
 
