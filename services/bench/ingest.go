@@ -91,7 +91,7 @@ func (w *words) Subject(ctx context.Context) (measure.Reading, error) {
 	for _, c := range counts {
 		n += float64(c)
 	}
-	return measure.Reading{CPU: (after - before).Seconds() / n, Figure: wall.Seconds() / n}, errors.Join(append(failed, err)...)
+	return measure.Reading{CPU: (after - before).Seconds() / n, Figure: wall.Seconds() / n}, errors.Join(err, errors.Join(failed...))
 }
 
 // send is one caller, until the time; it returns how many utterances were acknowledged.

@@ -32,7 +32,7 @@ func (s *Service) postImport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	in := &importing{s: s, by: caller, out: importJSON{Calls: []importedCall{}, Refused: []refusedLine{}}}
-	for doc, err := range formats.Read(http.MaxBytesReader(w, r.Body, maxImport), options) {
+	for doc, err := range formats.Read(http.MaxBytesReader(w, r.Body, maxImport), options) { //nolint:contextcheck // reading a body knows no context
 		if err != nil {
 			return bodyFault(err)
 		}
