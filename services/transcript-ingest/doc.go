@@ -16,7 +16,8 @@
 // crash left, idle.go ends calls that nobody ends, links.go links them, filter.go and index.go list and find them, read.go
 // reads transcripts, watch.go, sse.go and hint.go tell them while they are spoken, import.go files; streaming.go, acks.go and
 // room.go are the stream of a publisher, cloudevents.go and event_data.go say what an event means, events_http.go and
-// inbox.go take events, dead.go keeps what is refused; http.go and json.go are the API; rpc.go, query.go, commit.go,
+// inbox.go take events, dead.go keeps what is refused; export.go writes files; erase.go erases a call and retention.go the old
+// ones, erased.go is what is left of them in the view; http.go and json.go are the API; rpc.go, query.go, commit.go,
 // follow.go and view.go are as in every service.
 //
 // Beside its own API it serves the compatible transcript API that existing customers' scripts call: docs/reference/voice-log.md
