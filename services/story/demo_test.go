@@ -20,9 +20,6 @@ import (
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 )
 
-// promised is how soon the demo must have something to look at, from an empty directory.
-const promised = 10 * time.Second
-
 // A newcomer starts the demo, looks, stops it with Ctrl-C, and finds everything again.
 func TestTheDemoHasSomethingToLookAtAndKeepsIt(t *testing.T) {
 	t.Parallel()
@@ -61,9 +58,11 @@ func (w *world) demo(simulated string) string {
 		"demo", "--data", w.data, "--http", w.address, "--grpc", freeAddress(w.t), "--simulator", simulated,
 	}}}
 	w.replicas[0].spawn()
-	until(w.t, "the demo has something to look at", promised, func() bool {
+	begun := time.Now()
+	until(w.t, "the demo has something to look at", readyWithin, func() bool {
 		return strings.Contains(w.said.String()[seen:], "Ctrl-C")
 	})
+	w.t.Logf("something to look at after %s (with the race detector)", time.Since(begun).Round(time.Millisecond))
 	return w.said.String()
 }
 

@@ -76,7 +76,7 @@ func everyDialogueComesInAndIsAnalysed(s stage) {
 		if err != nil {
 			t.Fatalf("%s: %v %s", name, err, out)
 		}
-		if want := fmt.Sprintf("%d calls", len(calls)); !strings.Contains(out, want) || !strings.Contains(out, " 0 lines refused") {
+		if want := fmt.Sprintf("%d calls", len(calls)); !strings.Contains(out, want) || !strings.Contains(out, " 0 calls refused") {
 			t.Errorf("%s: said %q, want %s and nothing refused", name, out, want)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 type importCommand struct {
 	remote
 
-	Files  []string `arg:"" type:"existingfile" help:"Files to import."`
+	Files  []string `arg:"" help:"Files to import."`
 	Format string   `help:"What they are in (default: recognised). ${formats}" placeholder:"FORMAT"`
 	Call   string   `help:"Id of the call, for formats that name none." placeholder:"ID"`
 }

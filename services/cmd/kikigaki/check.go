@@ -16,7 +16,7 @@ import (
 )
 
 type checkCommand struct {
-	Files  []string `arg:"" type:"existingfile" help:"Files to check."`
+	Files  []string `arg:"" help:"Files to check."`
 	Format string   `help:"What they are in (default: recognised). ${formats}" placeholder:"FORMAT"`
 	Call   string   `help:"Id of the call, for formats that name none." placeholder:"ID"`
 }
