@@ -9,7 +9,8 @@ import (
 func (b *Broker) attend(ctx context.Context, cfg Config) (err error) {
 	ctx, b.unwatch = context.WithCancel(ctx)
 	b.space = &space{
-		log: cfg.Logger, minFree: cfg.MinFree, wake: b.server.log.woken, stuck: b.server.stuck, restart: b.heal,
+		log: cfg.Logger, minFree: cfg.MinFree, wake: b.server.log.woken, stuck: b.server.stuck,
+		restart: func(ctx context.Context) error { return b.restart(ctx, b.server.stuck) },
 		measure: func() (disk, error) { return measure(b.server.dir) },
 		ballast: func(size uint64) error { return setBallast(b.server.dir, size) },
 		now:     situation{ballast: hasBallast(b.server.dir)},
@@ -23,12 +24,13 @@ func (b *Broker) attend(ctx context.Context, cfg Config) (err error) {
 	return err
 }
 
-// heal restarts a server that is still stuck when its turn comes: somebody else may just have done it.
-func (b *Broker) heal(ctx context.Context) error {
-	if !b.server.stuck() {
-		return nil
+// restart restarts the server if that is still called for when its turn comes: a restart that is under way looks like a
+// stuck server, and may be what heals it.
+func (b *Broker) restart(ctx context.Context, called func() bool) error {
+	if err := b.server.restart(ctx, called); err != nil {
+		return err
 	}
-	return b.Restart(ctx)
+	return b.awaitReady(ctx)
 }
 
 // leave ends what attend began.

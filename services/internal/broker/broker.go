@@ -151,11 +151,7 @@ func (b *Broker) Restart(ctx context.Context) error {
 	if b.server == nil {
 		return nil
 	}
-	b.log.WarnContext(ctx, "restarting the embedded log")
-	if err := b.server.restart(ctx); err != nil {
-		return err
-	}
-	return b.awaitReady(ctx)
+	return b.restart(ctx, func() bool { return true })
 }
 
 // Stop lets subscriptions finish what they have, closes the connection, stops the embedded server and gives the data

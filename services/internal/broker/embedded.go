@@ -142,12 +142,17 @@ func (e *embedded) running() *server.Server {
 	return e.run
 }
 
-func (e *embedded) restart(ctx context.Context) error {
+// restart starts the server anew, unless that is not called for any more when the one before it is done.
+func (e *embedded) restart(ctx context.Context, called func() bool) error {
 	e.life.Lock()
 	defer e.life.Unlock()
 	if e.stopped {
 		return errors.New("broker: restart: stopped")
 	}
+	if !called() {
+		return nil
+	}
+	e.log.log.WarnContext(ctx, "restarting the embedded log")
 	e.shutdown()
 	e.log.stuck.Store(false) // what the old server still said is of no concern any more
 	err := e.boot(ctx)

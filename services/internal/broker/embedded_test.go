@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 func TestTheZeroConfigNeedsNothing(t *testing.T) {
@@ -160,5 +162,28 @@ func TestAnOpenPortIsPointedOut(t *testing.T) {
 	start(t, Config{DataDir: t.TempDir(), Listen: "0.0.0.0:0", Publishers: nobody, Logger: newLogger(&log)})
 	if !strings.Contains(log.String(), "not encrypted") {
 		t.Errorf("the log says %q", log.String())
+	}
+}
+
+// A restart by hand looks, while it is under way, like a server that has to be healed.
+func TestARestartIsNotFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	b := start(t, Config{DataDir: t.TempDir()})
+	before := b.server.running()
+	b.server.life.Lock() // as a restart in the middle
+	b.server.shutdown()
+	healed := make(chan error)
+	go func() { healed <- b.restart(t.Context(), b.server.stuck) }()
+	if !fault.Is(b.Room(), "STORAGE_FULL") {
+		t.Error("took something in while there was no server")
+	}
+	err := b.server.boot(t.Context())
+	after := b.server.running()
+	b.server.life.Unlock()
+	if err = errors.Join(err, <-healed); err != nil {
+		t.Fatal(err)
+	}
+	if after == before || b.server.running() != after {
+		t.Error("restarted again")
 	}
 }
