@@ -11,8 +11,8 @@ import (
 
 func main() {
 	if err := disk.Available(); err != nil {
-		_, _ = fmt.Fprintf(os.Stdout, "SKIPPED here: stories that cut the power: %v\n", err)
+		_, _ = fmt.Fprintf(os.Stdout, "SKIPPED here: what cuts the power or fills a disk: %v\n", err)
 		return
 	}
-	_, _ = fmt.Fprintln(os.Stdout, "Nothing is skipped here: the power can be cut.")
+	_, _ = fmt.Fprintln(os.Stdout, "Nothing is skipped here: the power can be cut, and a disk filled.")
 }
