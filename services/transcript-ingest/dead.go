@@ -107,7 +107,8 @@ func letterName(m stream.Message) string {
 	return fmt.Sprintf("dead-%x-%d", m.Time.UnixNano(), m.Sequence)
 }
 
-// bury writes a message of the inbox down among the dead letters, once however often it is delivered.
+// bury writes a message of the inbox down among the dead letters, once however often it is delivered. Of a message about
+// an erased call only the name is kept, and why it was refused.
 func (s *Service) bury(ctx context.Context, p parcel, call string, cause error) error {
 	if checkID("", call) != nil {
 		call = "" // none that could be looked for
@@ -117,7 +118,12 @@ func (s *Service) bury(ctx context.Context, p parcel, call string, cause error) 
 		if tx.Get(nameBucket, nameKey(p.tenant, name)) != nil {
 			return nil, nil //nolint:nilnil // it lies there
 		}
-		return encode(at, p.letter(cause))
+		out := p.letter(cause)
+		if out.GetCode() == "CALL_ERASED" || s.erasedCall(p.tenant, call) {
+			// No erase comes by again: what was said in the call would lie here as long as letters do.
+			out.Data, out.Headers, out.Params = nil, nil, nil
+		}
+		return encode(at, out)
 	})
 	return err
 }
@@ -228,11 +234,14 @@ func cmpOr(err error, otherwise *fault.Error) error {
 }
 
 // redrive takes a dead letter the way it would have come, in the service's own name as then. Once it is in, it is gone
-// from the list; what refuses it leaves it there.
+// from the list; what refuses it leaves it there. CALL_ERASED for one of an erased call, of which nothing was kept.
 func (s *Service) redrive(ctx context.Context, by identity.Caller, id string) (got taken, err error) {
 	l, m, err := s.letter(ctx, by.Tenant, id)
 	if err != nil {
 		return got, err
+	}
+	if l.Code == "CALL_ERASED" || s.erasedCall(by.Tenant, l.CallID) {
+		return got, callErased() // nothing of it was kept that could be driven
 	}
 	headers := map[string][]string{}
 	for k, v := range l.Headers {

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
 )
@@ -161,6 +163,42 @@ func TestARefusedEventLiesAmongTheDeadLettersAndItsPublisherIsTold(t *testing.T)
 		t.Errorf("%+v", whole)
 	}
 	c.redrives(s, got["NOT_FOUND"].ID)
+}
+
+// Words that come in for a call that is erased are refused, whatever is wrong with them, and nothing that was said lies in
+// the log behind the erase: no second one would take it away.
+func TestADeadLetterOfAnErasedCallKeepsNothingThatWasSaid(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.replica()
+	c := client{t: t, url: b.serve(s), token: "a:admin:admin"}
+	add(t, s, "gone", say("words"))
+	erase(t, s, "gone")
+	b.gone("gone")
+	large := marker + strings.Repeat("x", 16<<10)
+	b.put(event("utterance", "late", `{"callId":"gone","text":"`+marker+`"}`))
+	b.put(event("utterance", "large", `{"callId":"gone","text":"`+large+`"}`))
+	b.put(event("utterance", "other", `{"callId":"kept","text":"`+large+`"}`))
+	b.taken()
+	var late string
+	for call, kept := range map[string]bool{"gone": false, "kept": true} {
+		letters := b.stored(stream.NewGuard(subject.Dead, subject.DeadLetter("a", "inbox", call)))
+		if len(letters) == 0 {
+			t.Errorf("%s: no letter", call)
+		}
+		for _, m := range letters {
+			if bytes.Contains(m.Data, []byte(marker)) != kept {
+				t.Errorf("%s: the letter %.300q, want what was said in it: %v", call, m.Data, kept)
+			}
+			if !kept {
+				late = m.EventID
+			}
+		}
+	}
+	var problem struct{ Code string }
+	if c.post("/api/v1/dead-letters/"+late+"/redrive", nil, http.StatusGone, &problem); problem.Code != "CALL_ERASED" {
+		t.Errorf("driven again: %+v", problem)
+	}
 }
 
 // redrives drives a letter that ends a call again, before there is the call and then.

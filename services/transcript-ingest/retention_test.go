@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -54,6 +55,53 @@ func TestCallsAreKeptAsLongAsIsSet(t *testing.T) {
 	m, _, err := b.log.Last(t.Context(), stream.NewGuard(subject.Calls, subject.Call("a", "finished", subject.KindErased)))
 	if err != nil || ingest.ErasedBy(m.Data) != "" {
 		t.Errorf("somebody is said to have erased it: %v", err)
+	}
+}
+
+func TestRetentionIsReadAndSetOverHTTP(t *testing.T) {
+	t.Parallel()
+	const path = "/api/v1/settings/retention"
+	type setting struct{ Revision, Days uint32 }
+	b := newBench(t)
+	s := b.replica()
+	c := client{t: t, url: b.serve(s), token: "a:admin:admin"}
+	patch := func(c client, body string, status int, out any) {
+		_, data := c.do(http.MethodPatch, path, nil, []byte(body), status)
+		c.decode(data, out)
+	}
+	reads := func(want setting) {
+		var got setting
+		if c.get(path, http.StatusOK, &got); got != want {
+			t.Errorf("reads %+v, want %+v", got, want)
+		}
+	}
+	reads(setting{})
+	user := client{t: t, url: c.url, token: "a:account-2:edit"}
+	user.get(path, http.StatusForbidden, nil)
+	patch(user, `{"revision":0,"days":1}`, http.StatusForbidden, nil)
+	client{t: t, url: c.url}.get(path, http.StatusUnauthorized, nil)
+	for body, want := range map[string]struct {
+		status int
+		code   string
+	}{
+		`{"days":30}`:                  {http.StatusBadRequest, "REVISION_REQUIRED"},
+		`{"revision":0}`:               {http.StatusUnprocessableEntity, "FIELD_REQUIRED"},
+		`{"revision":7,"days":30}`:     {http.StatusConflict, "REVISION_STALE"},
+		`{"revision":0,"days":100000}`: {http.StatusUnprocessableEntity, "FIELD_INVALID"},
+	} {
+		var problem struct{ Code string }
+		if patch(c, body, want.status, &problem); problem.Code != want.code {
+			t.Errorf("%s: %+v, want %s", body, problem, want.code)
+		}
+	}
+	var set setting
+	if patch(c, `{"revision":0,"days":30}`, http.StatusOK, &set); set != (setting{1, 30}) {
+		t.Errorf("set: %+v", set)
+	}
+	reads(set)
+	other := client{t: t, url: c.url, token: "b:admin:admin"}
+	if other.get(path, http.StatusOK, &set); set != (setting{}) {
+		t.Errorf("another tenant reads %+v", set)
 	}
 }
 
