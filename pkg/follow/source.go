@@ -189,6 +189,15 @@ func (s *source) state() error {
 }
 
 // wait returns when the view has applied everything of the stream up to a sequence.
+func (s *source) has(sequence uint64) bool {
+	if sequence == 0 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.applied >= sequence
+}
+
 func (s *source) wait(ctx context.Context, sequence uint64) error {
 	for {
 		s.mu.Lock()

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
@@ -57,16 +56,29 @@ type HTTPOption func(*HTTP)
 
 // Traced makes each request a span and a measurement of a service, named after the route that it took. A request that
 // comes with a traceparent joins that trace. Probes, scrapes, WebSockets and event streams are left out, as are the
-// paths given: what lasts for hours would come too late to be of use.
+// paths given: what lasts for hours would come too late to be of use. A path that ends with a slash stands for all below
+// it; those are left out because a span costs as much as their answer, and a request of them that comes with a
+// traceparent is one all the same.
 //
 // A span names the path that was asked for, with the ids in it, and never a query, a header of ours or a body.
 func Traced(scope telemetry.Scope, except ...string) HTTPOption {
 	wrap := otelhttp.NewMiddleware("http",
 		otelhttp.WithTracerProvider(scope.TracerProvider()), otelhttp.WithMeterProvider(scope.MeterProvider()),
 		otelhttp.WithPropagators(telemetry.Propagator()),
-		otelhttp.WithFilter(func(r *http.Request) bool { return !lasting(r) && !slices.Contains(except, r.URL.Path) }),
+		otelhttp.WithFilter(func(r *http.Request) bool { return !lasting(r) && !excepted(r, except) }),
 	)
 	return func(h *HTTP) { h.around = func(next http.Handler) http.Handler { return wrap(routed(next)) } }
+}
+
+func excepted(r *http.Request, except []string) bool {
+	for _, path := range except {
+		if below := strings.HasSuffix(path, "/"); below && strings.HasPrefix(r.URL.Path, path) {
+			return r.Header.Get("Traceparent") == ""
+		} else if r.URL.Path == path {
+			return true
+		}
+	}
+	return false
 }
 
 // lasting tells requests that are no question, or whose answer has no end.

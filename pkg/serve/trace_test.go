@@ -276,3 +276,28 @@ func TestAnUnobservedServicePassesTheTraceOn(t *testing.T) {
 		t.Errorf("%v", came)
 	}
 }
+
+func TestWhatLiesBelowAnExceptedPathIsTracedForWhoBringsATrace(t *testing.T) {
+	t.Parallel()
+	w := watch(t)
+	url, client := w.site(t, http.NotFoundHandler(), "/quick/")
+	for path, parent := range map[string]string{
+		"/quick/one": "", "/quick/two": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "/quickly": "",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parent != "" {
+			req.Header.Set("Traceparent", parent)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
+	if spans := w.spans(t); len(spans) != 2 {
+		t.Error(telemetrytest.Tree(spans))
+	}
+}

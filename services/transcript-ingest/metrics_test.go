@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -31,11 +32,15 @@ func TestWhatBecomesOfUtterancesIsCounted(t *testing.T) {
 	if _, err := s.AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{CallId: "\n", Utterances: say("A")}); err == nil {
 		t.Error("a call without a proper id was taken")
 	}
+	b.voiceLog(http.MethodGet, b.serve(s)+voiceLogPath+"c", reader)
+	b.voiceLog(http.MethodGet, b.serve(s)+voiceLogPath+"nothing", reader)
 	text := telemetrytest.Scrape(t.Context(), tel.Handler())
 	for _, line := range []string{
 		`kikigaki_utterances_total{result="accepted",service_name="transcript-ingest"} 3`,
 		`kikigaki_utterances_total{result="duplicate",service_name="transcript-ingest"} 2`,
 		`kikigaki_utterances_total{result="corrected",service_name="transcript-ingest"} 1`,
+		`kikigaki_voice_log_duration_seconds_count{http_response_status_code="200",service_name="transcript-ingest"} 1`,
+		`kikigaki_voice_log_duration_seconds_count{http_response_status_code="404",service_name="transcript-ingest"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s in\n%s", line, text)

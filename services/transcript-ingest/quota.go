@@ -38,6 +38,9 @@ var errOverCap = errors.New("ingest: over the monthly cap")
 // that were added, those that the total leaves room for are let through, and the others are taken back. An increment is
 // repeated under its id until its outcome is known, and nobody is let through before. A replica that dies may have
 // counted what it did not answer: then there are fewer answers than the cap, never more.
+//
+// While requests keep coming, an increment also counts some that are about to come (lane.target), which then need not
+// wait for the disk. What of them does not come is taken back.
 type quota struct {
 	log    *stream.Log
 	logger *slog.Logger
@@ -45,19 +48,22 @@ type quota struct {
 	run  context.Context //nolint:containedctx // counting outlives the requests that asked for it
 	stop context.CancelFunc
 	work sync.WaitGroup
+	quit chan struct{} // closed when counting is to come to its end
 
 	mu     sync.Mutex
 	closed bool
 	lanes  map[string]*lane
 }
 
-// lane is one counter and who waits for it.
+// lane is one counter, who waits for it, and what is counted ahead.
 type lane struct {
 	meter   string
 	waiting []*asking
 	busy    bool
 	full    int64     // the cap that was found reached
 	until   time.Time // so long is that believed
+
+	ahead
 }
 
 // asking is a request that waits to be counted.
@@ -69,7 +75,7 @@ type asking struct {
 
 func newQuota(log *stream.Log, logger *slog.Logger) *quota {
 	run, stop := context.WithCancel(context.Background())
-	return &quota{log: log, logger: logger, run: run, stop: stop, lanes: map[string]*lane{}}
+	return &quota{log: log, logger: logger, run: run, stop: stop, quit: make(chan struct{}), lanes: map[string]*lane{}}
 }
 
 // monthOf is the calendar month in Japan, as 202611.
@@ -82,12 +88,12 @@ func meterOf(tenant string, at time.Time) string {
 // count counts one answer; errOverCap when the month has had as many as it may. Any other error means that the answer
 // must not be given: it is not known to be counted.
 func (q *quota) count(ctx context.Context, meter string, most int64) error {
-	ctx, cancel := context.WithTimeout(ctx, countTime)
-	defer cancel()
 	a, err := q.ask(meter, most)
-	if err != nil {
+	if a == nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, countTime)
+	defer cancel()
 	select {
 	case err := <-a.said:
 		return err
@@ -96,7 +102,7 @@ func (q *quota) count(ctx context.Context, meter string, most int64) error {
 	}
 }
 
-// ask makes a request wait in its lane.
+// ask counts a request with what was counted ahead, or makes it wait in its lane; neither where there is an error.
 func (q *quota) ask(meter string, most int64) (*asking, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -108,12 +114,19 @@ func (q *quota) ask(meter string, most int64) (*asking, error) {
 	if most <= 0 || l.full == most && now.Before(l.until) {
 		return nil, errOverCap
 	}
-	a := &asking{most: most, said: make(chan error, 1)}
-	l.waiting = append(l.waiting, a)
+	l.asked++
+	var a *asking
+	if !l.use(most) {
+		a = &asking{most: most, said: make(chan error, 1)}
+		l.waiting = append(l.waiting, a)
+	} else if !l.low() {
+		return nil, nil //nolint:nilnil // counted, and nothing to wait for
+	}
 	if !l.busy {
-		l.busy = true
+		l.busy, l.idle = true, make(chan struct{})
 		q.work.Go(func() { q.serve(l) })
 	}
+	l.rouse()
 	return a, nil
 }
 
@@ -123,7 +136,7 @@ func (q *quota) lane(meter string, now time.Time) *lane {
 	l := q.lanes[meter]
 	if l == nil {
 		maps.DeleteFunc(q.lanes, func(_ string, l *lane) bool { return !l.busy && !now.Before(l.until) })
-		l = &lane{meter: meter}
+		l = &lane{meter: meter, ahead: ahead{wake: make(chan struct{}, 1)}}
 		q.lanes[meter] = l
 	}
 	return l
@@ -142,14 +155,18 @@ func (q *quota) leave(ctx context.Context, a *asking) error {
 	}
 }
 
-// serve counts for a lane until nobody waits in it.
+// serve counts for a lane until nobody waits in it and nothing is counted ahead.
 func (q *quota) serve(l *lane) {
 	for {
-		batch := q.take(l)
-		if len(batch) == 0 {
+		batch, more, rest := q.take(l)
+		switch {
+		case rest:
 			return
+		case len(batch) == 0 && more == 0:
+			q.hold(l)
+			continue
 		}
-		q.round(l, batch)
+		q.round(l, batch, more)
 		if len(batch) > 1 {
 			q.gather()
 		}
@@ -163,33 +180,46 @@ func (q *quota) gather() {
 	}
 }
 
-// take is everybody who waits. With nobody left the lane is not busy any more.
-func (q *quota) take(l *lane) (batch []*asking) {
+// take is everybody who waits, and how many to count ahead of others. With neither, and nothing in hand, the lane is not
+// busy any more.
+func (q *quota) take(l *lane) (batch []*asking, more int64, rest bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	most := l.most
 	for _, a := range l.waiting {
 		if !a.gone {
-			batch = append(batch, a)
+			batch, most = append(batch, a), a.most
 		}
 	}
-	l.waiting, l.busy = nil, len(batch) > 0
-	return batch
+	l.waiting, l.most = nil, most
+	more = l.more(int64(len(batch)), time.Now(), q.closed)
+	if rest = len(batch) == 0 && more == 0 && l.left == 0; rest {
+		l.busy, l.back = false, false
+		close(l.idle)
+	}
+	return batch, more, rest
 }
 
-// round counts a batch, tells each whether it may be answered, and takes back what must not.
-func (q *quota) round(l *lane, batch []*asking) {
+// round counts a batch and some ahead, tells each whether it may be answered, and takes back what must not.
+func (q *quota) round(l *lane, batch []*asking, more int64) {
 	id := ids.New("count")
-	total, err := q.increment(l.meter, int64(len(batch)), id)
+	total, err := q.increment(l.meter, int64(len(batch))+more, id)
 	if err != nil {
 		q.tell(l, batch, func([]*asking) []error { return repeated(err, len(batch)) })
+		q.spoil(l)
 		return
 	}
-	over := q.tell(l, batch, func(in []*asking) []error { return decide(in, total-int64(len(batch))) })
-	if over == 0 {
+	over := q.tell(l, batch, func(in []*asking) []error { return decide(in, total-more-int64(len(batch))) })
+	over += q.keep(l, total, more)
+	q.takeBack(l, over, id+"-over")
+}
+
+func (q *quota) takeBack(l *lane, n int64, id string) {
+	if n == 0 {
 		return
 	}
-	if _, err := q.increment(l.meter, -over, id+"-over"); err != nil {
-		q.logger.Warn("requests that were refused stay counted", "meter", l.meter, "requests", over, "error", err)
+	if _, err := q.increment(l.meter, -n, id); err != nil {
+		q.logger.Warn("requests that were not answered stay counted", "meter", l.meter, "requests", n, "error", err)
 	}
 }
 
@@ -258,6 +288,9 @@ func (q *quota) increment(meter string, by int64, id string) (int64, error) {
 // close lets what is being counted come to its end, as long as the context allows, and then gives up.
 func (q *quota) close(ctx context.Context) {
 	q.mu.Lock()
+	if !q.closed {
+		close(q.quit)
+	}
 	q.closed = true
 	q.mu.Unlock()
 	done := make(chan struct{})

@@ -248,7 +248,7 @@ func TestWhatWaitsTogetherIsOneIncrement(t *testing.T) {
 	c := newCounting(t)
 	q := c.replica()
 	l := q.lane(meter, time.Now())
-	l.busy = true // as if somebody were being counted
+	l.busy, l.idle = true, make(chan struct{}) // as if somebody were being counted
 	var all []*asking
 	for range 200 {
 		a, err := q.ask(meter, 150)

@@ -77,6 +77,7 @@ type Service struct {
 	eraser      *erasure.Sweeper
 	encodeError ErrorEncoder
 	bursts      *bursts
+	settings    decodedSettings
 	quota       *quota
 	buffers     sync.Pool // of *[]byte, for answers of the compatible API
 

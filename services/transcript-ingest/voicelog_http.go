@@ -16,9 +16,13 @@ import (
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
+// VoiceLogPath is where the compatible API is; what follows is the id. The service measures it by itself: the usual span
+// and measurement of a request cost as much as its answer.
+const VoiceLogPath = "/public/api/v1/monitor/voice_log/"
+
 // voiceLogPattern is the compatible API. The id is all that is left of the path, so that none at all, too, is told in
 // its own words.
-const voiceLogPattern = "GET /public/api/v1/monitor/voice_log/{requestId...}"
+const voiceLogPattern = "GET " + VoiceLogPath + "{requestId...}"
 
 // getVoiceLog answers as the manual of the compatible API says. It shares no error with the rest of the API: who calls
 // it was written for another product. Refusals come in the order in which they could be made without asking further: no
@@ -26,9 +30,13 @@ const voiceLogPattern = "GET /public/api/v1/monitor/voice_log/{requestId...}"
 // only answers count.
 func (s *Service) getVoiceLog(e *edge.Edge) edge.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		begun, status := time.Now(), http.StatusOK
 		if err := s.voiceLog(w, r, e); err != nil {
-			s.refuse(w, s.refusalOf(r, err))
+			no := s.refusalOf(r, err)
+			status = no.status
+			s.refuse(w, no)
 		}
+		s.meters.spoke(r.Context(), status, time.Since(begun))
 		return nil
 	}
 }
@@ -61,28 +69,39 @@ func (s *Service) voiceLog(w http.ResponseWriter, r *http.Request, e *edge.Edge)
 	if err != nil {
 		return err
 	}
-	set, err := s.voiceLogSettings(caller.Tenant)
-	if err != nil {
-		return err
-	}
-	if wait, ok := s.bursts.admit(token, time.Now(), set.GetBurstRate(), set.GetBurst()); !ok {
-		return tooFast(wait)
-	}
-	if !set.GetEnabled() {
-		return notAuthorized()
-	}
-	id := r.PathValue("requestId")
-	if utf8.RuneCountInString(id) > maxID {
-		return idTooLong()
-	}
 	buffer, _ := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
-	answer, err := s.spoken(r, ref{caller.Tenant, id}, *buffer)
+	ask := asked{ref: ref{caller.Tenant, r.PathValue("requestId")}, token: token, buffer: *buffer}
+	set, answer, err := s.spoken(r, ask)
 	if err != nil {
 		return err
 	}
 	*buffer = answer.body[:0]
 	return s.tellSpoken(w, r, set, caller.Tenant, answer)
+}
+
+// asked is what is asked of the compatible API, and into which buffer the answer goes.
+type asked struct {
+	ref
+
+	token  string
+	buffer []byte
+}
+
+// admit refuses who asks too fast, who has no licence, and ids that no call can have.
+func (s *Service) admit(set *transcriptv1.VoiceLogSettings, a asked) error {
+	if wait, ok := s.bursts.admit(a.token, time.Now(), set.GetBurstRate(), set.GetBurst()); !ok {
+		return tooFast(wait)
+	}
+	switch {
+	case !set.GetEnabled():
+		return notAuthorized()
+	case utf8.RuneCountInString(a.call) > maxID:
+		return idTooLong()
+	case a.call == "" || !utf8.ValidString(a.call):
+		return nothingThere()
+	}
+	return nil
 }
 
 // voiceLogCaller finds out who is calling, by an API token alone: cookies are for people.
@@ -99,7 +118,7 @@ func voiceLogCaller(r *http.Request, e *edge.Edge) (identity.Caller, string, err
 	return caller, token, err
 }
 
-// voiceLogSettings are how a tenant's compatible API behaves.
+// voiceLogSettings are how a tenant's compatible API behaves, for the caller alone.
 func (s *Service) voiceLogSettings(tenant string) (out *transcriptv1.VoiceLogSettings, err error) {
 	err = s.follower.Read(func(tx *view.Tx) error {
 		set, err := readVoiceLogSetting(tx, tenant)
@@ -109,34 +128,47 @@ func (s *Service) voiceLogSettings(tenant string) (out *transcriptv1.VoiceLogSet
 	return out, err
 }
 
-// spoken reads the answer about a call into a buffer. A call that this replica does not know was perhaps opened on
-// another one a moment ago: it is not called missing before the leaders were asked.
-func (s *Service) spoken(r *http.Request, call ref, buffer []byte) (out spoken, err error) {
-	if call.call == "" || !utf8.ValidString(call.call) {
-		return out, nothingThere()
-	}
-	if err := s.follower.WaitPosition(r.Context(), edge.Position(r)); fault.KindOf(err) == fault.Unavailable {
-		return out, err // one that is no position is none of the manual's, and is passed over
-	}
+// spoken reads the answer about a call into a buffer: with one look at the view, as a rule. A position is waited for, but
+// only once the request is admitted. A call that this replica does not know was perhaps opened on another one a moment
+// ago: it is not called missing before the leaders were asked.
+func (s *Service) spoken(r *http.Request, a asked) (set *transcriptv1.VoiceLogSettings, out spoken, err error) {
 	f := formSimple
-	if r.URL.RawQuery != "" && r.URL.Query().Get("format") == "json" {
+	if q := r.URL.RawQuery; q == "format=json" || q != "" && r.URL.Query().Get("format") == "json" {
 		f = formDetailed
 	}
-	packed := takesGzip(r.Header.Get("Accept-Encoding"))
-	look := func(tx *view.Tx) error { out, err = readSpoken(tx, call, f, packed, buffer[:0]); return err }
-	if err := s.follower.Read(look); err != nil || out.tag != "" {
-		return out, err
+	packed, position := takesGzip(r.Header.Get("Accept-Encoding")), edge.Position(r)
+	look := func(tx *view.Tx) (err error) { out, err = readSpoken(tx, a.ref, f, packed, a.buffer[:0]); return err }
+	first := func(tx *view.Tx) (err error) {
+		if set, err = s.settings.read(tx, a.tenant); err != nil {
+			return err
+		}
+		if err = s.admit(set, a); err != nil || position != "" {
+			return err
+		}
+		return look(tx)
 	}
-	if err := s.newest(r.Context(), call); err != nil {
-		return out, err
+	if err := s.follower.WaitPosition(r.Context(), ""); err != nil {
+		return nil, out, err
+	}
+	if err := s.follower.Read(first); err != nil || out.tag != "" {
+		return set, out, err
+	}
+	if err := s.follower.WaitPosition(r.Context(), position); fault.KindOf(err) == fault.Unavailable {
+		return nil, out, err // one that is no position is none of the manual's, and is passed over
+	}
+	if err := s.follower.Read(look); err != nil || out.tag != "" {
+		return set, out, err
+	}
+	if err := s.newest(r.Context(), a.ref); err != nil {
+		return nil, out, err
 	}
 	if err := s.follower.Read(look); err != nil {
-		return out, err
+		return nil, out, err
 	}
 	if out.tag == "" {
-		return out, nothingThere()
+		return nil, out, nothingThere()
 	}
-	return out, nil
+	return set, out, nil
 }
 
 // tellSpoken answers, once the answer is counted. Who has the same answer already is told so, which is no answer and
@@ -149,7 +181,7 @@ func (s *Service) tellSpoken(
 		tag = `"` + answer.tag + `-gzip"`
 	}
 	h := w.Header()
-	if matches(r.Header.Get("If-None-Match"), tag) {
+	if none := r.Header.Get("If-None-Match"); none != "" && matches(none, tag) {
 		describe(h, tag)
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -162,9 +194,9 @@ func (s *Service) tellSpoken(
 	if err != nil {
 		return err
 	}
-	describe(h, tag)
-	h.Set("Content-Type", answer.form.contentType())
-	h.Set("Content-Length", strconv.Itoa(len(answer.body)))
+	values := describe(h, tag)
+	values[0], values[1] = answer.form.contentType(), strconv.Itoa(len(answer.body))
+	h["Content-Type"], h["Content-Length"] = values[0:1:1], values[1:2:2]
 	if answer.packed {
 		h.Set("Content-Encoding", "gzip")
 	}
@@ -172,11 +204,12 @@ func (s *Service) tellSpoken(
 	return nil
 }
 
-// describe lets the answer be kept by whoever asked, and asked about again with its tag.
-func describe(h http.Header, tag string) {
-	h.Set("ETag", tag)
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("Cache-Control", "private, no-cache")
+// describe lets the answer be kept by whoever asked, and asked about again with its tag. All headers are one allocation;
+// it returns room for two more.
+func describe(h http.Header, tag string) []string {
+	v := []string{tag, "Accept-Encoding", "private, no-cache", "", ""}
+	h["Etag"], h["Vary"], h["Cache-Control"] = v[0:1:1], v[1:2:2], v[2:3:3]
+	return v[3:]
 }
 
 // matches tells whether a tag is among those of an If-None-Match.

@@ -62,6 +62,7 @@ func (s *Service) usedSettings(ctx context.Context, tenant string) (*transcriptv
 		return nil, err
 	}
 	now := time.Now()
+	s.quota.settle(ctx, meterOf(tenant, now))
 	used, _, err := s.facts.Counter(ctx, subject.Meters, meterOf(tenant, now))
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"strconv"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -50,6 +51,41 @@ func readVoiceLogSetting(tx *view.Tx, tenant string) (*eventv1.VoiceLogSetting, 
 		return &eventv1.VoiceLogSetting{}, nil
 	}
 	return event.GetVoiceLog(), nil
+}
+
+// decodedSettings keeps what tenants' settings were decoded to, with the bytes: as long as the view has the same, nothing is
+// decoded again. There are as many as tenants that ask.
+type decodedSettings struct {
+	mu      sync.RWMutex
+	tenants map[string]decodedSetting
+}
+
+type decodedSetting struct {
+	raw string
+	set *transcriptv1.VoiceLogSettings // never changed
+}
+
+// read is how a tenant's compatible API behaves. The answer belongs to all who read it.
+func (d *decodedSettings) read(tx *view.Tx, tenant string) (*transcriptv1.VoiceLogSettings, error) {
+	raw := tx.Get(settingBucket, settingKey(tenant, voiceLogSetting))
+	d.mu.RLock()
+	kept := d.tenants[tenant]
+	d.mu.RUnlock()
+	if kept.set != nil && kept.raw == string(raw) {
+		return kept.set, nil
+	}
+	set, err := readVoiceLogSetting(tx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := settingsOf(set)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tenants == nil {
+		d.tenants = map[string]decodedSetting{}
+	}
+	d.tenants[tenant] = decodedSetting{string(raw), out}
+	return out, nil
 }
 
 // settingsOf fills in what nobody has set.

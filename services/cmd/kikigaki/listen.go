@@ -17,6 +17,7 @@ import (
 	"github.com/kikigaki/kikigaki/services/internal/broker"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	notify "github.com/kikigaki/kikigaki/services/notification"
+	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
 )
 
 // bootstrapTenant is the tenant that an installation begins with.
@@ -123,7 +124,7 @@ func (p *process) startHTTP(ctx context.Context) (err error) {
 		mount(mux)
 	}
 	_, lasting, _ := strings.Cut(notify.StreamPath, " ")
-	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), lasting))
+	p.web = serve.NewHTTP(mux, p.logger, serve.Traced(p.observed.For(p.front()), lasting, ingest.VoiceLogPath))
 	p.web.OnShutdown(p.drain)
 	p.httpAddr, err = p.web.Listen(ctx, p.cfg.HTTP)
 	return err
