@@ -57,6 +57,10 @@ func (l *lab) rows() []measure.Row {
 			Subject: "one utterance a message, on one gRPC stream that speaks of 20 calls, 2,000 on their way",
 			Limit:   "as above: one event, one caller",
 		}, {
+			Name: "voice_log", Unit: measure.Time, Open: l.openReaders,
+			Subject: "200 utterances of a finished call by the compatible API, each answer counted; 16 clients, CPU of the whole program",
+			Limit:   "a static handler of the same bytes and headers, in a process of its own; the same clients",
+		}, {
 			Name: "request -> worker", Unit: measure.Time, Open: l.openAnalyses(toWorker),
 			Subject: "from when a POST of an analysis is due until the provider has the request",
 			Limit:   "three durable appends in a row under one guard",

@@ -1,10 +1,12 @@
 package child
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,13 +101,50 @@ func TestAServerIsThereAndDoesNothing(t *testing.T) {
 	}
 }
 
+// What a client says it was answered was compared byte for byte with what had to come, and counted.
+func TestAClientCountsOnlyTheAnswerThatItWants(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	page := Page{Header: http.Header{"Etag": {`"tag"`}}, Body: bytes.Repeat([]byte("words"), 10_000)}
+	if err := page.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err := openStatic(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := openAsker()
+	want := Ask{URL: s.url, Authorizations: []string{"Token one"}, Size: len(page.Body), Sum: Sum(page.Body)}
+	if got := a.carryOut(t.Context(), Order{Each: 4, Seconds: 0.05, Ask: &want}); got.Operations < 4 || got.Error != "" {
+		t.Errorf("%+v", got)
+	}
+	res, err := http.Get(s.url) //nolint:noctx // our own
+	if err != nil || res.Header.Get("Etag") != `"tag"` || res.ContentLength != int64(len(page.Body)) {
+		t.Errorf("%v %v", res, err)
+	}
+	_ = res.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	for name, wrong := range map[string]*Ask{
+		"another size": {URL: s.url, Authorizations: want.Authorizations, Size: want.Size - 1, Sum: want.Sum},
+		"another body": {URL: s.url, Authorizations: want.Authorizations, Size: want.Size, Sum: want.Sum + 1},
+		"nobody there": {URL: "http://127.0.0.1:1", Authorizations: want.Authorizations}, "nothing": nil,
+	} {
+		if got := a.carryOut(t.Context(), Order{Each: 1, Seconds: 0.01, Ask: wrong}); got.Error == "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if err := errors.Join(a.close(t.Context()), s.close(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAChildThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, what := range []string{Append, Write, Serve, "nothing that there is"} {
+	for _, what := range []string{Append, Write, Serve, Static, "nothing that there is"} {
 		var out strings.Builder
 		err := Run(t.Context(), what, file, strings.NewReader(""), &out)
 		if err == nil || !strings.Contains(out.String(), `"error"`) {

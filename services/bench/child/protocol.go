@@ -8,6 +8,10 @@ const (
 	Write = "write"
 	// Serve runs an embedded server over the directory's log, and nothing else.
 	Serve = "serve"
+	// Static answers every request with the page in its directory; its first line says where.
+	Static = "static"
+	// Request asks by HTTP, as an order's Ask says.
+	Request = "request"
 )
 
 // EventSize is how large the data of an event is, and a plain write, in bytes.
@@ -21,6 +25,8 @@ type Order struct {
 	Rate float64 `json:"rate"`
 	// Seconds is for how long operations are begun.
 	Seconds float64 `json:"seconds"`
+	// Ask is for a child that asks by HTTP; Each is then how many connections do so at once, and Rate means nothing.
+	Ask *Ask `json:"ask,omitempty"`
 }
 
 // Answer is what became of an order, or, as the first line, of the start.
@@ -30,6 +36,8 @@ type Answer struct {
 	// Median is how long one took, in seconds: with a rate from the moment for which it was planned, so that one that had
 	// to wait for another is charged for it.
 	Median float64 `json:"median"`
+	// URL is where a child that serves is to be found; only in the first line.
+	URL string `json:"url,omitempty"`
 	// Error is why there is nothing of this; empty when there is.
 	Error string `json:"error,omitempty"`
 }

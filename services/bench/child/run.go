@@ -25,7 +25,11 @@ func Run(ctx context.Context, what, dir string, orders io.Reader, answers io.Wri
 	if err != nil {
 		return errors.Join(err, out.Encode(Answer{Error: err.Error()}))
 	}
-	err = out.Encode(Answer{})
+	first := Answer{}
+	if s, ok := w.(*static); ok {
+		first.URL = s.url
+	}
+	err = out.Encode(first)
 	in := json.NewDecoder(orders)
 	for err == nil {
 		var o Order
@@ -47,12 +51,19 @@ func open(ctx context.Context, what, dir string) (work, error) {
 		return openWriter(dir)
 	case Serve:
 		return openServer(ctx, dir)
+	case Static:
+		return openStatic(ctx, dir)
+	case Request:
+		return openAsker(), nil
 	}
 	return nil, fmt.Errorf("there is no child %q", what)
 }
 
 // carryOut begins operations for as long as the order says.
 func carryOut(ctx context.Context, w work, o Order) Answer {
+	if a, ok := w.(*asker); ok {
+		return a.carryOut(ctx, o)
+	}
 	var took []float64
 	begun := time.Now()
 	end := begun.Add(time.Duration(o.Seconds * float64(time.Second)))

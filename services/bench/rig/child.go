@@ -19,6 +19,9 @@ const ChildCommand = "child"
 
 // Child is a process of this very program that is what package child says.
 type Child struct {
+	// URL is where it is to be found, if it serves by HTTP.
+	URL string
+
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   *json.Decoder
@@ -47,7 +50,8 @@ func StartChild(ctx context.Context, what, dir string) (c *Child, ready, cpu tim
 	if err := c.cmd.Start(); err != nil {
 		return nil, 0, 0, err
 	}
-	_, err = c.answer()
+	first, err := c.answer()
+	c.URL = first.URL
 	ready = time.Since(begun)
 	if err == nil {
 		cpu, err = CPUTime(c.PID())
