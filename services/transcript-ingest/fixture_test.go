@@ -84,9 +84,9 @@ type bench struct {
 	publish  func(subject string, header map[string][]string, data []byte) error
 }
 
-func newBench(t testing.TB) *bench {
+func newBench(t testing.TB, options ...streamtest.Option) *bench {
 	t.Helper()
-	b := &bench{t: t, server: streamtest.Start(t)}
+	b := &bench{t: t, server: streamtest.Start(t, options...)}
 	b.log = b.connect()
 	if err := broker.Declare(t.Context(), b.log, nil); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/story/testdata/dialogues"
 )
@@ -71,7 +72,7 @@ func parsed(t *testing.T, file []byte) (out []dialogue) {
 
 func TestAllRealDialoguesImport(t *testing.T) { //nolint:tparallel // one subtest waits for all of them, to count
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, streamtest.Unsynced())
 	s := b.replica()
 	c := client{t: t, url: b.serve(s), token: "a:account-2:edit"}
 	total := 0

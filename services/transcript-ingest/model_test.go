@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	ingest "github.com/kikigaki/kikigaki/services/transcript-ingest"
@@ -161,7 +162,7 @@ func (m *model) check(t *testing.T, s *ingest.Service, call string) {
 
 func TestRandomPublishersFoldersAndCrashes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, streamtest.Unsynced())
 	replicas := []*ingest.Service{b.replica(), b.replica()}
 	m := &model{said: map[[2]string][]string{}, pins: map[string]string{}}
 	calls := []string{"c1", "c2", "c3", "c4"}
@@ -174,9 +175,9 @@ func TestRandomPublishersFoldersAndCrashes(t *testing.T) {
 			replicas: replicas, calls: calls, model: m, versions: map[string]uint32{},
 		}
 		group.Go(func() {
-			for n := range 40 {
+			for n := range 24 {
 				p.speak(n)
-				if n > 10 && p.rand.IntN(12) == 0 {
+				if n > 6 && p.rand.IntN(12) == 0 {
 					call := p.calls[p.rand.IntN(len(p.calls))]
 					p.try("end", func(ctx context.Context, s *ingest.Service) error {
 						_, err := s.EndCall(ctx, &transcriptv1.EndCallRequest{CallId: call})

@@ -8,7 +8,7 @@
 // # Promises
 //
 // Both keep their streams in files under the test's temporary directory and call fsync for every acknowledged message,
-// as production does, so what a test sees of ordering, refusals and restarts is what users get. The three run the
+// as production does (but see [Unsynced]), so what a test sees of ordering, refusals and restarts is what users get. The three run the
 // configuration that is shipped for production. Everything is stopped when the test ends, and nothing is left running
 // that goleak could find. What a server had to say is printed only when the test failed. Servers of tests that run at
 // the same time know nothing of one another. An Example, which has no testing.TB, takes [Run].

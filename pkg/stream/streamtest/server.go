@@ -39,6 +39,12 @@ func SyncInterval(d time.Duration) Option {
 	return func(o *server.Options) { o.SyncInterval = d }
 }
 
+// Unsynced acknowledges before a message is on disk, for tests that write hundreds of messages and claim nothing about
+// what a machine leaves behind. A server that is stopped and started again still has everything.
+func Unsynced() Option {
+	return func(o *server.Options) { o.SyncAlways = false }
+}
+
 // Server is one nats-server with JetStream in the test's own process. It is safe for concurrent use.
 type Server struct {
 	opts  *server.Options

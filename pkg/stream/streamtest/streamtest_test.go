@@ -72,6 +72,9 @@ func TestServersSyncEveryWrite(t *testing.T) {
 	if s := Start(t); !s.run.JetStreamConfig().SyncAlways {
 		t.Error("one server: acknowledged does not mean on disk")
 	}
+	if s := Start(t, Unsynced()); s.run.JetStreamConfig().SyncAlways {
+		t.Error("a server that need not sync does")
+	}
 }
 
 func jetStream(t *testing.T, nc *nats.Conn) jetstream.JetStream {
