@@ -18,7 +18,7 @@ func aLongCallReadsAsItWasSaid(s stage) {
 	w := s.way.newWorld(t)
 	w.start()
 	admin := w.logIn("admin", adminPassword)
-	calls := []long{anHour(t)}
+	calls := []*long{anHour(t)}
 	if whole() {
 		calls = append(calls, aWorkingDay(t))
 	}
@@ -49,12 +49,12 @@ type heard struct {
 	StartSec                   float64
 }
 
-func (c long) path() string { return "/api/v1/calls/" + url.PathEscape(c.id) }
+func (c *long) path() string { return "/api/v1/calls/" + url.PathEscape(c.id) }
 
 const earnings = "testdata/dialogues/open-en-long-earnings21.jsonl"
 
 // last is when the last word of a call begins, in seconds.
-func (c long) last() (end float64) {
+func (c *long) last() (end float64) {
 	for _, u := range c.said {
 		end = max(end, u.StartSec)
 	}
@@ -81,11 +81,11 @@ func (c *long) add(speaker, text string, at float64) {
 }
 
 // anHour is the longest recording of the set.
-func anHour(t *testing.T) long {
+func anHour(t *testing.T) *long {
 	t.Helper()
-	var longest long
+	longest := &long{}
 	for _, d := range sets(t)[earnings] {
-		c := long{id: d.ID}
+		c := &long{id: d.ID}
 		c.join(d, false)
 		if c.last() > longest.last() {
 			longest = c
@@ -98,10 +98,10 @@ func anHour(t *testing.T) long {
 }
 
 // aWorkingDay is recordings joined until eight hours are over.
-func aWorkingDay(t *testing.T) long {
+func aWorkingDay(t *testing.T) *long {
 	t.Helper()
 	const eightHours, most = 8 * 3600, 20_000
-	c := long{id: "a-working-day"}
+	c := &long{id: "a-working-day"}
 	for all := sets(t)[earnings]; c.last() < eightHours; {
 		for _, d := range all {
 			if c.last() < eightHours {
@@ -116,7 +116,7 @@ func aWorkingDay(t *testing.T) long {
 }
 
 // comeIn sends it as a recogniser does: one to seven utterances at once, one after the other.
-func (c long) comeIn(p *person) {
+func (c *long) comeIn(p *person) {
 	p.t.Helper()
 	begun, sends := time.Now(), 0
 	for rest, n := c.said, 1; len(rest) > 0; n = n%7 + 1 {
@@ -136,7 +136,7 @@ func (c long) comeIn(p *person) {
 }
 
 // check reads it at several revisions and as a whole.
-func (c long) check(p *person, state string) {
+func (c *long) check(p *person, state string) {
 	p.t.Helper()
 	for _, revision := range []int{1, 2, len(c.said) / 3, len(c.said) / 2, len(c.said) - 1, len(c.said)} {
 		var got struct {

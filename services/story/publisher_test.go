@@ -39,6 +39,8 @@ func whateverPublishersDoTheTranscriptIsWhatWasSaid(s stage) {
 	p := newPublishing(s, calls)
 	p.w.start()
 	p.post = newPost(t, p.w, p.w.logIn("admin", adminPassword), p.nats)
+	sending, over := context.WithTimeout(t.Context(), patience)
+	defer over()
 	reading, stop := context.WithCancel(t.Context())
 	var readers, writers sync.WaitGroup
 	defer readers.Wait()
@@ -50,13 +52,13 @@ func whateverPublishersDoTheTranscriptIsWhatWasSaid(s stage) {
 	for range 5 {
 		writers.Go(func() {
 			for n := next.Add(1) - 1; int(n) < calls && !t.Failed(); n = next.Add(1) - 1 {
-				p.tell(t.Context(), p.scripts[n], p.sent[n])
+				p.tell(sending, p.scripts[n], p.sent[n])
 				p.over.Add(1)
 			}
 		})
 	}
 	for n := range kills {
-		until(t, "enough calls are over", 5*time.Minute, func() bool {
+		until(t, "enough calls are over", patience+time.Minute, func() bool {
 			return int(p.over.Load()) >= calls*(kills+n)/(2*kills) || t.Failed()
 		})
 		p.killOne()
@@ -64,6 +66,9 @@ func whateverPublishersDoTheTranscriptIsWhatWasSaid(s stage) {
 	writers.Wait()
 	p.judge(stop, &readers)
 }
+
+// patience is how long everything may take to be acknowledged, and then to be in: a bound for what hangs, and no promise.
+const patience = 4 * time.Minute
 
 // publishing is the story while it is told.
 type publishing struct {
@@ -74,6 +79,7 @@ type publishing struct {
 	scripts []script
 	sent    []*sending
 	over    atomic.Int64
+	inBy    time.Time // when all that was acknowledged is to be in
 
 	mu   sync.Mutex
 	pins map[pin]string // what a revision read like when it was first read
@@ -183,7 +189,7 @@ func (p *publishing) letters(ctx context.Context, call string, all []letter, sen
 	}
 	if err == nil {
 		acknowledged = len(all)
-	} else if !errors.Is(err, errTryAgain) {
+	} else if !errors.Is(err, errTryAgain) || ctx.Err() != nil {
 		p.t.Errorf("%s by %s: %v", call, all[0].way, err)
 	}
 	sent.end(all, acknowledged, got)
@@ -303,6 +309,7 @@ func (p *publishing) judge(stop context.CancelFunc, readers *sync.WaitGroup) {
 	t := p.t
 	receipts := make([]counted, len(p.scripts))
 	finals := make([][]said, len(p.scripts))
+	p.inBy = time.Now().Add(time.Minute)
 	for n, s := range p.scripts {
 		p.linked(s)
 		receipts[n], finals[n] = p.settled(s, p.sent[n].sums)
@@ -348,7 +355,7 @@ func (p *publishing) judge(stop context.CancelFunc, readers *sync.WaitGroup) {
 func (p *publishing) settled(s script, sent sums) (out counted, final []said) {
 	told := s.told()
 	path := "/api/v1/calls/" + url.PathEscape(s.call)
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for ; ; time.Sleep(50 * time.Millisecond) {
 		var a answer
 		until(p.t, s.call+" has a receipt", time.Minute, func() bool {
 			var err error
@@ -360,7 +367,7 @@ func (p *publishing) settled(s script, sent sums) (out counted, final []said) {
 			p.t.Fatalf("%v %s", err, a.body)
 		}
 		all := int(out.Revision) >= len(told) && int(out.Revision+out.Duplicates) >= sent.answered
-		if all || time.Now().After(end) {
+		if all || time.Now().After(p.inBy) {
 			break
 		}
 	}

@@ -27,4 +27,6 @@
 //
 // It needs Linux, root, and the usual tools; [Available] says what is missing. Programs started through [Disk.Boot]
 // hold the mounts of their time until they end, in their own mount namespace.
+//
+// [Limited] is a small filesystem of another kind, a tmpfs, to see what happens when a disk is full.
 package disk
