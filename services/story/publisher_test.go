@@ -64,6 +64,9 @@ func whateverPublishersDoTheTranscriptIsWhatWasSaid(s stage) {
 		p.killOne()
 	}
 	writers.Wait()
+	if t.Failed() {
+		return // what was never acknowledged says enough
+	}
 	p.judge(stop, &readers)
 }
 
