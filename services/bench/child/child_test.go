@@ -118,12 +118,15 @@ func TestAClientCountsOnlyTheAnswerThatItWants(t *testing.T) {
 	if got := a.carryOut(t.Context(), Order{Each: 4, Seconds: 0.05, Ask: &want}); got.Operations < 4 || got.Error != "" {
 		t.Errorf("%+v", got)
 	}
-	res, err := http.Get(s.url) //nolint:noctx // our own
-	if err != nil || res.Header.Get("Etag") != `"tag"` || res.ContentLength != int64(len(page.Body)) {
-		t.Errorf("%v %v", res, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := a.transport.RoundTrip(req)
+	if err != nil || res.Header.Get("ETag") != `"tag"` || res.ContentLength != int64(len(page.Body)) {
+		t.Fatalf("%v %v", res, err)
 	}
 	_ = res.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
 	for name, wrong := range map[string]*Ask{
 		"another size": {URL: s.url, Authorizations: want.Authorizations, Size: want.Size - 1, Sum: want.Sum},
 		"another body": {URL: s.url, Authorizations: want.Authorizations, Size: want.Size, Sum: want.Sum + 1},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -38,7 +39,7 @@ type static struct {
 }
 
 func openStatic(ctx context.Context, dir string) (*static, error) {
-	data, err := os.ReadFile(filepath.Join(dir, PageFile)) //nolint:gosec // the directory that we were given
+	data, err := os.ReadFile(filepath.Join(dir, PageFile))
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +62,7 @@ func openStatic(ctx context.Context, dir string) (*static, error) {
 // ServeHTTP answers with the page.
 func (p Page) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
-	for name, values := range p.Header {
-		h[name] = values
-	}
+	maps.Copy(h, p.Header)
 	h.Set("Content-Length", strconv.Itoa(len(p.Body)))
 	_, _ = w.Write(p.Body)
 }
