@@ -16,6 +16,9 @@ import (
 const (
 	// inboxPending is how many messages of the inbox all replicas may have in hand: at 1 MiB for the largest, 128 MiB.
 	inboxPending = 128
+	// inboxAck is how long a message in hand is left to a replica that gives no sign of life: so late come the words that
+	// a killed one had taken.
+	inboxAck = 10 * time.Second
 	// An event that cannot be taken through no fault of its own is tried again after inboxPause, doubled each time up to
 	// inboxMaxPause. As long as the log is away that goes on; after maxTries other troubles it is given up on.
 	inboxPause, inboxMaxPause = 100 * time.Millisecond, 5 * time.Second
@@ -50,7 +53,7 @@ func (s *Service) consume(ctx context.Context) {
 		return
 	}
 	lanes := newLanes(s, s.persist)
-	cfg := stream.ConsumeConfig{Stream: subject.Inbox, Durable: Name, MaxPending: inboxPending}
+	cfg := stream.ConsumeConfig{Stream: subject.Inbox, Durable: Name, MaxPending: inboxPending, AckWait: inboxAck}
 	err := s.facts.Consume(ctx, cfg, func(_ context.Context, d stream.Delivery) { s.receive(ctx, lanes, parcelOf(d)) })
 	lanes.wait()
 	s.log.DebugContext(ctx, "the inbox is left to others", "reason", err)
