@@ -2,6 +2,7 @@ package follow_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -43,7 +44,7 @@ func (s shop) replica(ctx context.Context, name string) (*follow.Follower, error
 	f := follow.New(follow.Config{
 		Log:     s.log,
 		Path:    filepath.Join(s.dir, name+".db"),
-		Buckets: []string{"orders"},
+		Buckets: []string{"orders", "tills"},
 		Format:  "1",
 		Streams: []string{"ORDERS"},
 		Apply:   keepNewest,
@@ -54,5 +55,8 @@ func (s shop) replica(ctx context.Context, name string) (*follow.Follower, error
 
 // keepNewest is what one message changes in a view: a function of the message and of what is there, and of no clock.
 func keepNewest(tx *view.Tx, m stream.Message) error {
+	if m.Subject == "orders.till" { // a total: what is decided upon it expects the sequence it has
+		return tx.Put("tills", []byte(m.Subject), fmt.Appendf(nil, "%d %s", m.Sequence, m.Data))
+	}
 	return tx.Put("orders", []byte(m.Subject), m.Data)
 }
