@@ -38,8 +38,8 @@ type GroupConfig[R any] struct {
 }
 
 // Group takes requests to write and brings together what waits: while one write is on its way to the disk, what comes
-// under one guard becomes one event, and what comes under many becomes one batch. While nothing waits a request is a write
-// of its own, at once. It decides upon the view as it is, and what it has written since, and lets the compare-and-set say
+// under one guard becomes one event, and what comes under many becomes one batch, or goes out together where they are few.
+// While nothing waits a request is a write of its own, by whoever hands it in, at once. It decides upon the view as it is, and what it has written since, and lets the compare-and-set say
 // whether that was the newest state; only who is refused asks the leader. Nobody waits for the view to take in what is
 // written: reads do ([Follower.WaitPosition]). A request that is refused, or whose fate is unknown, goes on by itself as
 // [Follower.Commit] does, so that it holds nobody else up; what comes under its guard meanwhile waits, and stays behind it.
@@ -48,12 +48,18 @@ type Group[R any] struct {
 	wake chan struct{} // something waits
 
 	mu      sync.Mutex
-	room    chan struct{} // closed and replaced when there is room again
+	run     context.Context //nolint:containedctx // that of Run; who writes out of turn ends with it, too
+	room    chan struct{}   // closed and replaced when there is room again
 	waiting map[stream.Guard]*queue[R]
 	order   []stream.Guard        // those with something waiting, first come first served
 	busy    map[stream.Guard]bool // under which something is on its way
 	settles map[stream.Guard]*settling[R]
 	bytes   int
+	running bool   // Run is there
+	writing bool   // somebody has the turn to write: Run, or who handed in a request while nobody had it
+	missed  bool   // somebody wanted the turn since
+	letting bool   // somebody waits for the view, to let go what is settling
+	newest  uint64 // of what has settled
 	closed  bool
 
 	work sync.WaitGroup
@@ -87,22 +93,60 @@ func NewGroup[R any](cfg GroupConfig[R]) *Group[R] {
 // Run writes until the context ends, and returns when nothing is on its way any more. What then still waits is
 // Unavailable.
 func (g *Group[R]) Run(ctx context.Context) {
+	g.mu.Lock()
+	g.running, g.run = true, ctx
+	g.mu.Unlock()
+	g.poke()
 	for {
 		select {
 		case <-g.wake:
 		case <-ctx.Done():
-			g.work.Wait()
 			g.close()
+			g.work.Wait()
 			return
 		}
-		for ctx.Err() == nil {
-			taken := g.take()
-			if len(taken) == 0 {
+		for ctx.Err() == nil && g.begin() {
+			if !g.round(ctx) {
 				break
 			}
-			g.write(ctx, taken)
 		}
 	}
+}
+
+// begin takes the turn to write, of which there is one: what comes meanwhile waits, and is brought together.
+func (g *Group[R]) begin() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.turn()
+}
+
+// turn takes the turn, under the lock; not before Run is there, and not after it.
+func (g *Group[R]) turn() bool {
+	if g.writing {
+		g.missed = true
+	}
+	if g.writing || !g.running || g.closed {
+		return false
+	}
+	g.writing = true
+	g.work.Add(1)
+	return true
+}
+
+// round writes what can be written, and gives the turn back. It tells whether there was anything.
+func (g *Group[R]) round(run context.Context) bool {
+	taken := g.take()
+	if len(taken) > 0 {
+		g.write(run, taken)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if (len(taken) > 0 || g.missed) && len(g.order) > 0 {
+		g.poke()
+	}
+	g.writing, g.missed = false, false
+	g.work.Done()
+	return len(taken) > 0
 }
 
 // Do hands in a request under a guard and returns when its event is on the log: the position that includes it, or what
@@ -111,9 +155,12 @@ func (g *Group[R]) Run(ctx context.Context) {
 func (g *Group[R]) Do(ctx context.Context, guard stream.Guard, body R) (stream.Position, error) {
 	r := &request[R]{ctx: ctx, body: body, size: g.cfg.Size(body), done: make(chan outcome, 1)}
 	for {
-		room, err := g.enter(guard, r)
+		room, mine, err := g.enter(guard, r)
 		if err != nil {
 			return nil, err
+		}
+		if mine {
+			g.round(g.run) //nolint:contextcheck // that of Run, which what goes on behind it ends with
 		}
 		if room == nil {
 			break
@@ -142,15 +189,16 @@ func late(ctx context.Context) error {
 
 var errClosed = errors.New("follow: the group has ended")
 
-// enter puts a request among those that wait; room is what to wait for when there is none.
-func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{}, err error) {
+// enter puts a request among those that wait; room is what to wait for when there is none. Where nobody writes, the turn
+// is whose request it is: nobody has to be woken for a lone request.
+func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{}, mine bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
-		return nil, fault.Op("follow.group", fault.New(fault.Unavailable, "UNAVAILABLE", fault.Wrapping(errClosed)))
+		return nil, false, fault.Op("follow.group", fault.New(fault.Unavailable, "UNAVAILABLE", fault.Wrapping(errClosed)))
 	}
 	if g.bytes > 0 && g.bytes+r.size > g.cfg.MaxWaiting {
-		return g.room, nil
+		return g.room, false, nil
 	}
 	q, ok := g.waiting[guard]
 	if !ok {
@@ -160,8 +208,7 @@ func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{
 	}
 	q.requests = append(q.requests, r)
 	g.bytes += r.size
-	g.poke()
-	return nil, nil //nolint:nilnil // nothing to wait for and nothing wrong
+	return nil, g.turn(), nil
 }
 
 func (g *Group[R]) poke() {

@@ -1,6 +1,9 @@
 package follow
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // settling is what is on the log under one guard and perhaps not in the view yet: the next decision has to know it.
 type settling[R any] struct {
@@ -43,11 +46,11 @@ func (s *settling[R]) last() uint64 {
 	return s.events[len(s.events)-1].sequence
 }
 
-// settle remembers what was stored until the view has it, and lets it go then. A view that does not come is waited for
-// 2 s: whoever decides upon it then is refused, and asks the leader.
-func (g *Group[R]) settle(events []*writing[R], sequences []uint64) {
+// settle remembers what was stored until the view has it, and lets it go then.
+func (g *Group[R]) settle(ctx context.Context, events []*writing[R], sequences []uint64) {
 	g.cfg.Follower.acknowledged(g.cfg.Stream, sequences[len(sequences)-1])
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	for i, w := range events {
 		s, ok := g.settles[w.guard]
 		if !ok {
@@ -55,32 +58,44 @@ func (g *Group[R]) settle(events []*writing[R], sequences []uint64) {
 			g.settles[w.guard] = s
 		}
 		s.events = append(s.events, settled[R]{sequences[i], w.bodies()})
+		g.newest = max(g.newest, sequences[i])
 	}
-	g.mu.Unlock()
-	g.work.Go(func() {
-		f, last := g.cfg.Follower, sequences[len(sequences)-1]
-		ctx := events[0].context()
-		if err := f.Wait(ctx, g.cfg.Stream, last); err != nil {
-			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", last)
-		}
-		g.letGo(events, sequences)
-	})
+	if !g.letting {
+		g.letting = true
+		g.work.Go(func() { g.let(ctx) })
+	}
 }
 
-func (g *Group[R]) letGo(events []*writing[R], sequences []uint64) {
+// let waits for the view until nothing is settling any more. A view that does not come is waited for 2 s: whoever decides
+// upon it then is refused, and asks the leader.
+func (g *Group[R]) let(ctx context.Context) {
+	f := g.cfg.Follower
+	for {
+		g.mu.Lock()
+		newest := g.newest
+		g.mu.Unlock()
+		if err := f.Wait(ctx, g.cfg.Stream, newest); err != nil {
+			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", newest)
+		}
+		if g.letGo(newest) {
+			return
+		}
+	}
+}
+
+// letGo lets go what is settling up to a sequence. It tells whether that was all.
+func (g *Group[R]) letGo(sequence uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for i, w := range events {
-		s, ok := g.settles[w.guard]
-		if !ok {
-			continue
-		}
-		s.events = slices.DeleteFunc(s.events, func(e settled[R]) bool { return e.sequence == sequences[i] })
+	for guard, s := range g.settles {
+		s.events = slices.DeleteFunc(s.events, func(e settled[R]) bool { return e.sequence <= sequence })
 		if len(s.events) == 0 {
-			delete(g.settles, w.guard)
+			delete(g.settles, guard)
 		}
 	}
 	if len(g.waiting) > 0 {
 		g.poke() // those that waited for the view
 	}
+	g.letting = len(g.settles) > 0
+	return !g.letting
 }

@@ -3,13 +3,14 @@ package follow
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/view"
 )
 
-// write decides what comes of everything taken, upon one look at the view, and appends it: in one batch, or one after
-// the other where that is faster.
+// write decides what comes of everything taken, upon one look at the view, and appends it: in one batch, or each by
+// itself where that is faster.
 func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 	var events []*writing[R]
 	err := g.cfg.Follower.Read(func(tx *view.Tx) error {
@@ -52,9 +53,7 @@ func (g *Group[R]) append(run context.Context, events []*writing[R]) {
 		return
 	}
 	if len(events) == 1 || len(events) < g.cfg.Worthwhile {
-		for _, w := range events {
-			g.single(run, w)
-		}
+		g.each(run, events)
 		return
 	}
 	writes := make([]stream.Write, len(events))
@@ -99,6 +98,17 @@ func (g *Group[R]) divide(run context.Context, events []*writing[R], guilty stre
 	g.append(run, events[len(events)/2:])
 }
 
+// each stores events at once, each by itself. They are on their way together, so that the disk does not wait for
+// anybody's answer in between.
+func (g *Group[R]) each(run context.Context, events []*writing[R]) {
+	var others sync.WaitGroup
+	for _, w := range events[1:] {
+		others.Go(func() { g.single(run, w) })
+	}
+	g.single(run, events[0])
+	others.Wait()
+}
+
 // single stores one event at once.
 func (g *Group[R]) single(run context.Context, w *writing[R]) {
 	seq, err := g.cfg.Follower.cfg.Log.Append(w.context(), w.guard, w.expected, *w.event) //nolint:contextcheck // see context
@@ -115,7 +125,7 @@ func (g *Group[R]) single(run context.Context, w *writing[R]) {
 
 // stored answers everybody. What is under other guards does not wait for it, nor what comes under the same.
 func (g *Group[R]) stored(events []*writing[R], sequences []uint64) {
-	g.settle(events, sequences)
+	g.settle(events[0].context(), events, sequences)
 	for i, w := range events {
 		g.finish(w, outcome{sequence: sequences[i]})
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash"
 	"math/bits"
 	"strings"
 
@@ -31,14 +32,23 @@ func (s Sum) minus(o Sum) Sum {
 	return Sum{hi, lo}
 }
 
+// hasher makes sums of entries, one after another.
+type hasher struct {
+	hash    hash.Hash
+	scratch []byte
+}
+
 // sumOf hashes one entry. The key's length goes in, lest "ab"+"c" equal "a"+"bc".
-func sumOf(key, value []byte) Sum {
-	h := sha256.New()
-	_ = binary.Write(h, binary.BigEndian, uint64(len(key)))
-	h.Write(key)
-	h.Write(value)
-	d := h.Sum(nil)
-	return Sum{binary.BigEndian.Uint64(d), binary.BigEndian.Uint64(d[8:])}
+func (h *hasher) sumOf(key, value []byte) Sum {
+	if h.hash == nil {
+		h.hash = sha256.New()
+	}
+	h.hash.Reset()
+	h.scratch = append(binary.BigEndian.AppendUint64(h.scratch[:0], uint64(len(key))), key...)
+	h.hash.Write(h.scratch)
+	h.hash.Write(value)
+	h.scratch = h.hash.Sum(h.scratch[:0])
+	return Sum{binary.BigEndian.Uint64(h.scratch), binary.BigEndian.Uint64(h.scratch[8:])}
 }
 
 func decodeSum(b []byte) Sum {
@@ -88,7 +98,8 @@ func (v *View) Verify() error {
 				return nil
 			}
 			var sum Sum
-			_ = b.ForEach(func(k, value []byte) error { sum = sum.plus(sumOf(k, value)); return nil })
+			var h hasher
+			_ = b.ForEach(func(k, value []byte) error { sum = sum.plus(h.sumOf(k, value)); return nil })
 			if sum != kept[string(name)] {
 				return fmt.Errorf("view: bucket %s sums to %s, kept %s", name, sum, kept[string(name)])
 			}

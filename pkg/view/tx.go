@@ -11,8 +11,16 @@ import (
 // Tx is a transaction: a consistent look at the view, or one change of it. What it returns is only valid while it
 // lasts; copy what must live longer.
 type Tx struct {
-	tx   *bolt.Tx
-	sums map[string]Sum // change of each bucket's sum, nil in a read
+	tx      *bolt.Tx
+	buckets []opened
+	sums    map[string]Sum // change of each bucket's sum, nil in a read
+	hasher  hasher
+}
+
+// opened is a bucket that was looked up: a message looks at the same few many times.
+type opened struct {
+	name   string
+	bucket *bolt.Bucket
 }
 
 // Read looks at the view, in one state from beginning to end. The error is fn's. fn should be short: while it runs, the
@@ -34,11 +42,17 @@ func (v *View) change(fn func(*Tx) error) error {
 }
 
 func (t *Tx) bucket(name string) *bolt.Bucket {
+	for _, o := range t.buckets {
+		if o.name == name {
+			return o.bucket
+		}
+	}
 	b := t.tx.Bucket([]byte(name))
 	if b == nil {
 		// A bucket that was not declared is a mistake in the program and must not read as an empty one.
 		panic(fmt.Sprintf("view: no bucket %q", name)) //nolint:forbidigo // a mistake in the program, see above
 	}
+	t.buckets = append(t.buckets, opened{name, b})
 	return b
 }
 
@@ -53,9 +67,9 @@ func (t *Tx) Put(bucket string, key, value []byte) error {
 		if bytes.Equal(old, value) {
 			return nil
 		}
-		sum = sum.minus(sumOf(key, old))
+		sum = sum.minus(t.hasher.sumOf(key, old))
 	}
-	t.sums[bucket] = sum.plus(sumOf(key, value))
+	t.sums[bucket] = sum.plus(t.hasher.sumOf(key, value))
 	return b.Put(key, value)
 }
 
@@ -66,7 +80,7 @@ func (t *Tx) Delete(bucket string, key []byte) error {
 	if old == nil {
 		return nil
 	}
-	t.sums[bucket] = t.sums[bucket].minus(sumOf(key, old))
+	t.sums[bucket] = t.sums[bucket].minus(t.hasher.sumOf(key, old))
 	return b.Delete(key)
 }
 

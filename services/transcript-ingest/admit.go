@@ -101,7 +101,7 @@ func (a *admission) version(utterance string) (uint32, bool) {
 	if said := a.said[utterance]; len(said) > 0 {
 		return said[len(said)-1].GetVersion(), true
 	}
-	return highest(a.tx, a.ref, utterance)
+	return highest(a.tx, a.ref, a.counts, utterance)
 }
 
 // conflicts tells whether an entry says something else than the one that is there under its id and version. When it

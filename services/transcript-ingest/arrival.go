@@ -19,6 +19,8 @@ type arrival struct {
 	call    string
 	details *transcriptv1.CallDetails
 	words   []*eventv1.Entry
+	text    int // bytes of the words' text, and of all of them as they are stored
+	stored  int
 	ends    bool
 	ended   *timestamppb.Timestamp
 }
@@ -41,6 +43,9 @@ func arrivalOf(
 	}
 	var err error
 	a.words, err = wordsOf(in.GetUtterances(), at)
+	for _, w := range a.words {
+		a.text, a.stored = a.text+len(w.GetText()), a.stored+storedSize(w)
+	}
 	return a, err
 }
 

@@ -19,17 +19,17 @@ const (
 
 // record is a call as its events made it; the zero value is a call that nobody has opened.
 type record struct {
-	Info    []byte    `json:"info"`   // CallInfo; nothing after an erase
-	Opened  uint64    `json:"opened"` // sequence of its first event in CALLS
-	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended"`  // as the publisher says
-	Closed  time.Time `json:"closed"` // when we were told
+	Info    []byte // CallInfo; nothing after an erase
+	Opened  uint64 // sequence of its first event in CALLS
+	Started time.Time
+	Ended   time.Time // as the publisher says
+	Closed  time.Time // when we were told
 	// Erased is the end: from here on only when that was (Closed) and whether age was the reason (Aged) are known, so that
 	// a view that never saw the call comes to the same.
-	Erased bool `json:"erased,omitempty"`
-	Aged   bool `json:"aged,omitempty"`
+	Erased bool
+	Aged   bool
 	// Running are the analyses that keep the call busy, in their order: those of the last request that have not ended.
-	Running []string `json:"running,omitempty"`
+	Running []string
 }
 
 func (r record) opened() bool { return !r.Started.IsZero() }

@@ -22,6 +22,9 @@ const (
 
 // checkDetails checks what a publisher says about a call. Faults name the field, as call.label.
 func checkDetails(d *transcriptv1.CallDetails) error {
+	if d == nil { // as most words come
+		return nil
+	}
 	checks := []error{
 		chars.OneLine("call.label", d.GetLabel(), 0, maxID),
 		checkTime("call.startedAt", d.GetStartedAt()),

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,7 +67,7 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if err := errors.Join(reindex(tx, r, rec, next, m.Time.UnixMilli()), relink(tx, r, rec, next)); err != nil {
 		return err
 	}
-	return putJSON(tx, callBucket, r.key(), next)
+	return tx.Put(callBucket, r.key(), next.encode())
 }
 
 // applyLive keeps the words that are in no part: where a part came first, its words are not live.
@@ -90,11 +91,12 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	}
 	c.LiveTally = c.LiveTally.plus(tallyOf(event.GetWords().GetTally()))
 	for i, e := range event.GetWords().GetEntries() {
-		if tx.Get(partIDBucket, r.idKey(e)) != nil {
+		id := r.idKey(e)
+		if c.Parts > 0 && tx.Get(partIDBucket, id) != nil {
 			continue
 		}
 		k := r.liveKey(m.Sequence, i)
-		if err := errors.Join(put(tx, liveBucket, k, e), tx.Put(liveIDBucket, r.idKey(e), k)); err != nil {
+		if err := cmp.Or(put(tx, liveBucket, k, e), tx.Put(liveIDBucket, id, k)); err != nil {
 			return err
 		}
 		c.Live++
@@ -142,14 +144,6 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 		c.Late += uint32(len(part.GetEntries()))
 	}
 	return errors.Join(indexPart(tx, r, part), writeCounts(tx, r, c))
-}
-
-// writeCounts leaves no trace of a call without words, or of an erased one, so that it does not matter which stream came first.
-func writeCounts(tx *view.Tx, r ref, c counts) error {
-	if c == (counts{}) || erased(tx, r) {
-		return tx.Delete(countBucket, r.key())
-	}
-	return putJSON(tx, countBucket, r.key(), c)
 }
 
 // put stores a message deterministically, so that equal states have equal sums.

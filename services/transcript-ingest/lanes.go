@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -109,10 +110,7 @@ func (l *lanes) next(r ref) []*errand {
 func together(queue []*errand) int {
 	count, text, stored := 0, 0, 0
 	for i, e := range queue {
-		count += len(e.words)
-		for _, w := range e.words {
-			text, stored = text+len(w.GetText()), stored+storedSize(w)
-		}
+		count, text, stored = count+len(e.words), text+e.text, stored+e.stored
 		fits := count <= maxUtterances && text <= maxAppend && stored <= maxStored
 		plain := e.by == queue[0].by && proto.Size(e.details) == 0 && len(e.words) > 0
 		switch {
@@ -154,9 +152,10 @@ func (l *lanes) bring(ctx context.Context, r ref, batch []*errand) {
 // once brings a batch in as one arrival, when it is its turn.
 func (l *lanes) once(ctx context.Context, r ref, batch []*errand) taken {
 	all := batch[0].arrival
-	for _, e := range batch[1:] {
-		all.words = append(slices.Clip(all.words), e.words...)
-		all.ends, all.ended = e.ends, e.ended
+	if len(batch) > 1 {
+		all.words = joined(batch)
+		last := batch[len(batch)-1]
+		all.ends, all.ended = last.ends, last.ended
 	}
 	select {
 	case l.slots <- struct{}{}:
@@ -168,6 +167,19 @@ func (l *lanes) once(ctx context.Context, r ref, batch []*errand) taken {
 		return taken{err: err}
 	}
 	return l.s.bring(ctx, batch[0].by, r, all)
+}
+
+// joined are the words of a batch.
+func joined(batch []*errand) []*eventv1.Entry {
+	count := 0
+	for _, e := range batch {
+		count += len(e.words)
+	}
+	all := make([]*eventv1.Entry, 0, count)
+	for _, e := range batch {
+		all = append(all, e.words...)
+	}
+	return all
 }
 
 // settle tells each errand of a batch what became of it. The counts are told once, with the first.

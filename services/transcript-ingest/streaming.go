@@ -20,9 +20,9 @@ import (
 
 const (
 	// streamRoom is how much of one stream may be unacknowledged, in bytes; beyond it nothing is read, and the transport
-	// holds the publisher back. A message takes its own size and messageCost, so that there are at most 1024 of them.
+	// holds the publisher back. A message takes its own size and messageCost, so that there are at most 4096 of them.
 	streamRoom  = 8 << 20
-	messageCost = 8 << 10
+	messageCost = 2 << 10
 	// allStreamsRoom bounds the same over all streams of a replica.
 	allStreamsRoom = 64 << 20
 	// recheckEvery is how often it is asked whether a stream's caller may still come in.

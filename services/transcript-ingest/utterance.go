@@ -86,8 +86,8 @@ func entriesOf(in []*transcriptv1.NewUtterance, at *timestamppb.Timestamp) ([]*e
 		if e.GetKind() == "" {
 			e.Kind = kindUtterance
 		}
-		if err := checkEntry(fmt.Sprintf("utterances[%d].", i), e); err != nil {
-			return nil, err
+		if checkEntry("", e) != nil { // where it is costs something to say, and few are wrong
+			return nil, checkEntry(fmt.Sprintf("utterances[%d].", i), e)
 		}
 		out = append(out, e)
 	}

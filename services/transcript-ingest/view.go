@@ -28,7 +28,7 @@ const (
 	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
 	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
 	goneBucket   = "gone"    // time of an erase, tenant, 0, call -> nothing
-	viewFormat   = "6"
+	viewFormat   = "7"
 )
 
 func buckets() []string {
@@ -37,45 +37,6 @@ func buckets() []string {
 		linkBucket, searchBucket, openBucket, goneBucket, voiceBucket, settingBucket,
 	}
 }
-
-// counts are how much of a call there is.
-type counts struct {
-	Live  uint32 `json:"live"`  // entries in live
-	Parts uint32 `json:"parts"` // entries in parts
-	Last  uint32 `json:"last"`  // number of the last part
-	Late  uint32 `json:"late"`  // entries in parts that came after the end
-	// Newest is the sequence of the newest message in LIVE, the seal included: what the next append expects.
-	Newest uint64 `json:"newest"`
-	// Heard is when the server stored the newest words or the seal, in milliseconds since 1970.
-	Heard     int64 `json:"heard"`
-	LiveTally tally `json:"liveTally"`
-	PartTally tally `json:"partTally"`
-}
-
-// tally is what was sent and not stored.
-type tally struct {
-	Duplicates  uint32 `json:"duplicates"`
-	Conflicting uint32 `json:"conflicting"`
-}
-
-func tallyOf(t *eventv1.Tally) tally { return tally{t.GetDuplicates(), t.GetConflicting()} }
-
-func (t tally) plus(o tally) tally {
-	return tally{t.Duplicates + o.Duplicates, t.Conflicting + o.Conflicting}
-}
-
-func (t tally) event() *eventv1.Tally {
-	if t == (tally{}) {
-		return nil
-	}
-	return &eventv1.Tally{Duplicates: t.Duplicates, Conflicting: t.Conflicting}
-}
-
-// duplicates is how many utterances were sent again.
-func (c counts) duplicates() uint32 { return c.LiveTally.plus(c.PartTally).Duplicates }
-
-// revision is the number of entries.
-func (c counts) revision() uint32 { return c.Live + c.Parts }
 
 // ref names a call.
 type ref struct{ tenant, call string }
@@ -127,16 +88,6 @@ func putJSON(tx *view.Tx, bucket string, k []byte, in any) error {
 	return tx.Put(bucket, k, value)
 }
 
-func readRecord(tx *view.Tx, r ref) (rec record, err error) {
-	err = getJSON(tx, callBucket, r.key(), &rec)
-	return rec, err
-}
-
-func readCounts(tx *view.Tx, r ref) (c counts, err error) {
-	err = getJSON(tx, countBucket, r.key(), &c)
-	return c, err
-}
-
 // seal returns the sequence of a call's seal, 0 when its live words are open.
 func seal(tx *view.Tx, r ref) uint64 {
 	value := tx.Get(sealBucket, r.key())
@@ -183,11 +134,18 @@ func storedEntry(tx *view.Tx, r ref, like *eventv1.Entry) *eventv1.Entry {
 // partsErased tells whether a call's parts have ended with their tombstone.
 func partsErased(tx *view.Tx, r ref) bool { return tx.Get(erasedBucket, r.key()) != nil }
 
-// highest is the highest version that a call has of an utterance.
-func highest(tx *view.Tx, r ref, utterance string) (version uint32, known bool) {
+// highest is the highest version that a call has of an utterance. Of what the counts say there is nothing, nothing is
+// looked for.
+func highest(tx *view.Tx, r ref, c counts, utterance string) (version uint32, known bool) {
 	prefix := r.utterance(utterance)
-	for _, bucket := range []string{liveIDBucket, partIDBucket} {
-		for k := range tx.ScanBack(bucket, prefix, nil) {
+	for _, in := range [...]struct {
+		bucket  string
+		entries uint32
+	}{{liveIDBucket, c.Live}, {partIDBucket, c.Parts}} {
+		if in.entries == 0 {
+			continue
+		}
+		for k := range tx.ScanBack(in.bucket, prefix, nil) {
 			version, known = max(version, binary.BigEndian.Uint32(k[len(prefix):])), true
 			break
 		}
