@@ -17,10 +17,11 @@ type Tx struct {
 	hasher  hasher
 }
 
-// opened is a bucket that was looked up: a message looks at the same few many times.
+// opened is a bucket that was looked up, with a cursor for single values: a message looks at the same few many times.
 type opened struct {
 	name   string
 	bucket *bolt.Bucket
+	cursor *bolt.Cursor
 }
 
 // Read looks at the view, in one state from beginning to end. The error is fn's. fn should be short: while it runs, the
@@ -41,10 +42,10 @@ func (v *View) change(fn func(*Tx) error) error {
 	})
 }
 
-func (t *Tx) bucket(name string) *bolt.Bucket {
+func (t *Tx) open(name string) opened {
 	for _, o := range t.buckets {
 		if o.name == name {
-			return o.bucket
+			return o
 		}
 	}
 	b := t.tx.Bucket([]byte(name))
@@ -52,36 +53,47 @@ func (t *Tx) bucket(name string) *bolt.Bucket {
 		// A bucket that was not declared is a mistake in the program and must not read as an empty one.
 		panic(fmt.Sprintf("view: no bucket %q", name)) //nolint:forbidigo // a mistake in the program, see above
 	}
-	t.buckets = append(t.buckets, opened{name, b})
-	return b
+	o := opened{name, b, b.Cursor()}
+	t.buckets = append(t.buckets, o)
+	return o
+}
+
+func (t *Tx) bucket(name string) *bolt.Bucket { return t.open(name).bucket }
+
+// get is the value under a key, nil when there is none. It looks anew, whatever was changed since the last time.
+func (o opened) get(key []byte) []byte {
+	if k, v := o.cursor.Seek(key); bytes.Equal(k, key) {
+		return v
+	}
+	return nil
 }
 
 // Get returns a value, nil when there is none.
-func (t *Tx) Get(bucket string, key []byte) []byte { return t.bucket(bucket).Get(key) }
+func (t *Tx) Get(bucket string, key []byte) []byte { return t.open(bucket).get(key) }
 
 // Put stores a value under a key of 1 to 32,768 bytes. Only within [View.Apply].
 func (t *Tx) Put(bucket string, key, value []byte) error {
-	b := t.bucket(bucket)
+	o := t.open(bucket)
 	sum := t.sums[bucket]
-	if old := b.Get(key); old != nil {
+	if old := o.get(key); old != nil {
 		if bytes.Equal(old, value) {
 			return nil
 		}
 		sum = sum.minus(t.hasher.sumOf(key, old))
 	}
 	t.sums[bucket] = sum.plus(t.hasher.sumOf(key, value))
-	return b.Put(key, value)
+	return o.bucket.Put(key, value)
 }
 
 // Delete removes a value; it is no error when there is none. Only within [View.Apply].
 func (t *Tx) Delete(bucket string, key []byte) error {
-	b := t.bucket(bucket)
-	old := b.Get(key)
+	o := t.open(bucket)
+	old := o.get(key)
 	if old == nil {
 		return nil
 	}
 	t.sums[bucket] = t.sums[bucket].minus(t.hasher.sumOf(key, old))
-	return b.Delete(key)
+	return o.bucket.Delete(key)
 }
 
 // Scan yields keys that begin with prefix and their values, in order of the keys, beginning with from if that is not

@@ -94,9 +94,15 @@ func TestAnErasedCallIsForgotten(t *testing.T) {
 	}
 	until(t, "the marker is in no file", time.Minute, func() bool { return len(filesHolding(t, w.data, eraseMarker)) == 0 })
 	t.Logf("in no file %s after the erase (with the race detector)", time.Since(begun).Round(100*time.Millisecond))
-	until(t, "verification finds nothing", time.Minute, func() bool {
-		report, err := erasure.Verify(t.Context(), w.data)
-		if err != nil || report.Calls != 1 {
+	var report erasure.Report
+	defer func() {
+		if len(report.Left) > 0 {
+			t.Logf("verification found %v", report.Left)
+		}
+	}()
+	until(t, "verification finds nothing", time.Minute, func() (nothing bool) {
+		var err error
+		if report, err = erasure.Verify(t.Context(), w.data); err != nil || report.Calls != 1 {
 			t.Fatalf("%+v %v", report, err)
 		}
 		return len(report.Left) == 0

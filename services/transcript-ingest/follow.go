@@ -67,7 +67,11 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 	if err := errors.Join(reindex(tx, r, rec, next, m.Time.UnixMilli()), relink(tx, r, rec, next)); err != nil {
 		return err
 	}
-	return tx.Put(callBucket, r.key(), next.encode())
+	row, err := next.encode()
+	if err != nil {
+		return err
+	}
+	return tx.Put(callBucket, r.key(), row)
 }
 
 // applyLive keeps the words that are in no part: where a part came first, its words are not live.

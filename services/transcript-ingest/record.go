@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -12,22 +13,20 @@ import (
 // errRecord says that a row is not what encode makes.
 var errRecord = errors.New("damaged")
 
-const (
-	recordErased = 1 << iota
-	recordAged
-)
+// gone is the row of an erased call, by which a verification tells it from one that should not be there.
+type gone struct {
+	Erased bool      `json:"erased"`
+	Aged   bool      `json:"aged,omitempty"`
+	Closed time.Time `json:"closed"`
+}
 
 // encode is a row of the view: every append reads one, and JSON would be most of what that costs. Nothing is left out,
 // so that equal records are equal rows.
-func (r record) encode() []byte {
-	var flags byte
+func (r record) encode() ([]byte, error) {
 	if r.Erased {
-		flags |= recordErased
+		return json.Marshal(gone{r.Erased, r.Aged, r.Closed})
 	}
-	if r.Aged {
-		flags |= recordAged
-	}
-	out := binary.AppendUvarint([]byte{flags}, r.Opened)
+	out := binary.AppendUvarint([]byte{recordFormat}, r.Opened)
 	for _, t := range [...]time.Time{r.Started, r.Ended, r.Closed} {
 		out = binary.AppendVarint(out, t.Unix())
 		out = binary.AppendUvarint(out, uint64(t.Nanosecond()))
@@ -37,8 +36,11 @@ func (r record) encode() []byte {
 	for _, id := range r.Running {
 		out = appendBytes(out, []byte(id))
 	}
-	return out
+	return out, nil
 }
+
+// recordFormat begins a row, unlike JSON.
+const recordFormat = 1
 
 func appendBytes(out, value []byte) []byte {
 	return append(binary.AppendUvarint(out, uint64(len(value))), value...)
@@ -46,11 +48,16 @@ func appendBytes(out, value []byte) []byte {
 
 // decodeRecord reads what encode made. The record keeps none of the row.
 func decodeRecord(row []byte) (record, error) {
-	if len(row) == 0 {
+	switch {
+	case len(row) > 0 && row[0] == '{':
+		var g gone
+		err := json.Unmarshal(row, &g)
+		return record{Erased: g.Erased, Aged: g.Aged, Closed: g.Closed}, err
+	case len(row) == 0 || row[0] != recordFormat:
 		return record{}, errRecord
 	}
 	in := rowReader{row: row[1:]}
-	r := record{Erased: row[0]&recordErased != 0, Aged: row[0]&recordAged != 0, Opened: in.uvarint()}
+	r := record{Opened: in.uvarint()}
 	r.Started, r.Ended, r.Closed = in.time(), in.time(), in.time()
 	if info := in.bytes(); len(info) > 0 {
 		r.Info = append([]byte(nil), info...)

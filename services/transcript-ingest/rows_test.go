@@ -16,7 +16,10 @@ func TestRowsReadBackAsTheyWereWritten(t *testing.T) {
 		{Erased: true, Closed: started},
 		{Erased: true, Aged: true, Closed: started},
 	} {
-		row := want.encode()
+		row, err := want.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
 		got, err := decodeRecord(row)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v reads back as %+v: %v", want, got, err)
