@@ -79,3 +79,50 @@ func (a *appends) Check(ctx context.Context) error {
 func (a *appends) Close(context.Context) error {
 	return errors.Join(a.appender.Stop(), a.writer.Stop(), os.RemoveAll(a.dir))
 }
+
+// alone is the row of single utterances: a child that is transcript-ingest, and one that appends to the same kind of log.
+type alone struct {
+	dir            string
+	seconds        float64
+	ingester, raw  *rig.Child
+	said, appended int
+}
+
+func (l *lab) openAlone(ctx context.Context) (t measure.Trial, err error) {
+	a := &alone{seconds: l.seconds}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close(ctx))
+		}
+	}()
+	if a.dir, err = os.MkdirTemp(l.dir, "alone-"); err != nil {
+		return nil, err
+	}
+	if a.raw, _, _, err = rig.StartChild(ctx, child.Append, filepath.Join(a.dir, "limit")); err != nil {
+		return nil, err
+	}
+	a.ingester, _, _, err = rig.StartChild(ctx, child.Ingest, filepath.Join(a.dir, "words"))
+	return a, err
+}
+
+// Limit appends events.
+func (a *alone) Limit(context.Context) (measure.Reading, error) {
+	return hammer(a.raw, a.seconds, &a.appended)
+}
+
+// Subject brings utterances in.
+func (a *alone) Subject(context.Context) (measure.Reading, error) {
+	return hammer(a.ingester, a.seconds, &a.said)
+}
+
+// Check reads from the disk what was acknowledged.
+func (a *alone) Check(ctx context.Context) error {
+	return errors.Join(a.raw.Stop(), a.ingester.Stop(),
+		child.Verify(ctx, filepath.Join(a.dir, "limit"), uint64(a.appended)),
+		child.VerifyWords(ctx, filepath.Join(a.dir, "words"), uint64(a.said)))
+}
+
+// Close ends the children.
+func (a *alone) Close(context.Context) error {
+	return errors.Join(a.raw.Stop(), a.ingester.Stop(), os.RemoveAll(a.dir))
+}

@@ -41,13 +41,17 @@ func (l *lab) rows() []measure.Row {
 			Subject: "an event of 300 bytes, by compare-and-set onto the embedded log, synced; one caller",
 			Limit:   "write and fsync of 300 bytes to a plain file on the same disk",
 		}, {
+			Name: "utterance, in process", Unit: measure.Time, Open: l.openAlone,
+			Subject: "one utterance at a time, by transcript-ingest without a network in between; one caller",
+			Limit:   "an event onto the same kind of log, synced; one caller in the same process",
+		}, {
 			Name: "utterance, alone", Unit: measure.Time, Open: l.openWords(sending{callers: 1, utterances: 1}),
 			Subject: "one utterance a request, by gRPC, one caller who waits for each answer",
-			Limit:   "an event onto the same kind of log, synced; one caller in the same process",
+			Limit:   "as above",
 		}, {
 			Name: "utterance, 4 callers", Unit: measure.Time, Open: l.openWords(sending{callers: 4, utterances: 1}),
 			Subject: "the same, four callers at once",
-			Limit:   "as above: one caller",
+			Limit:   "as above: one event, one caller",
 		}, {
 			Name: "utterance, grouped", Unit: measure.Time, Open: l.openWords(sending{callers: 32, utterances: 50}),
 			Subject: "50 utterances a request, by gRPC, 32 callers",

@@ -4,6 +4,8 @@ package child
 const (
 	// Append writes events to a stream of an embedded log, synced, each by compare-and-set.
 	Append = "append"
+	// Ingest is transcript-ingest with such a log of its own; an append is an utterance that is brought in alone.
+	Ingest = "ingest"
 	// Write writes as many bytes to a plain file and syncs it.
 	Write = "write"
 	// Serve runs an embedded server over the directory's log, and nothing else.

@@ -47,6 +47,8 @@ func open(ctx context.Context, what, dir string) (work, error) {
 	switch what {
 	case Append:
 		return openAppender(ctx, dir)
+	case Ingest:
+		return openIngester(ctx, dir)
 	case Write:
 		return openWriter(dir)
 	case Serve:
