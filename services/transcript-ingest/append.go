@@ -35,7 +35,7 @@ func (s *Service) take(
 	if err == nil {
 		s.meters.took(ctx, out)
 		if out.GetAccepted()+out.GetCorrected() > 0 {
-			s.hint(ctx, r, out.GetRevision(), written)
+			s.hinting.add(r, out.GetRevision(), written)
 		}
 	}
 	return out, furthest(opened, written), err

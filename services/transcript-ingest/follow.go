@@ -94,13 +94,19 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 		return nil
 	}
 	c.LiveTally = c.LiveTally.plus(tallyOf(event.GetWords().GetTally()))
+	raw := rawEntries(m.Data, event.GetWords().GetEntries())
 	for i, e := range event.GetWords().GetEntries() {
 		id := r.idKey(e)
 		if c.Parts > 0 && tx.Get(partIDBucket, id) != nil {
 			continue
 		}
 		k := r.liveKey(m.Sequence, i)
-		if err := cmp.Or(put(tx, liveBucket, k, e), tx.Put(liveIDBucket, id, k)); err != nil {
+		if raw != nil {
+			err = tx.Put(liveBucket, k, raw[i])
+		} else {
+			err = put(tx, liveBucket, k, e)
+		}
+		if err := cmp.Or(err, tx.Put(liveIDBucket, id, k)); err != nil {
 			return err
 		}
 		c.Live++

@@ -134,7 +134,7 @@ func (s *Service) endIdle(ctx context.Context, r ref, now time.Time) error {
 	if err := s.follower.WaitPosition(ctx, pos.Encode()); err != nil {
 		return err
 	}
-	s.hint(ctx, r, 0, pos)
+	s.hinting.add(r, 0, pos)
 	_, err = s.fold(ctx, r)
 	return err
 }

@@ -2,8 +2,13 @@ package ingest
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 )
 
 func TestRowsReadBackAsTheyWereWritten(t *testing.T) {
@@ -39,5 +44,37 @@ func TestRowsReadBackAsTheyWereWritten(t *testing.T) {
 	}
 	if _, err := decodeCounts(c.encode()[1:]); err == nil {
 		t.Error("a row that is too short reads as counts")
+	}
+}
+
+func TestEntriesAreFoundAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	entries := []*eventv1.Entry{{UtteranceId: "1", Text: "もしもし"}, {}, {UtteranceId: "3", StartSec: proto.Float64(1)}}
+	event := &eventv1.LiveEvent{
+		Meta: &eventv1.Meta{Service: "transcript-ingest"},
+		Kind: &eventv1.LiveEvent_Words{Words: &eventv1.Words{Entries: entries, Tally: &eventv1.Tally{Duplicates: 2}}},
+	}
+	data, err := proto.Marshal(event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := rawEntries(data, entries)
+	if len(raw) != len(entries) {
+		t.Fatalf("%d of %d entries are found", len(raw), len(entries))
+	}
+	for i, want := range entries {
+		got := &eventv1.Entry{}
+		if err := proto.Unmarshal(raw[i], got); err != nil || !proto.Equal(got, want) {
+			t.Errorf("entry %d is %v, %v", i, got, err)
+		}
+	}
+	twice := append(slices.Clone(data), data...) // which means both lists, one behind the other
+	if raw := rawEntries(twice, append(entries, entries...)); raw != nil {
+		t.Errorf("of an event in two places %d entries are found", len(raw))
+	}
+	for n := range data {
+		if raw := rawEntries(data[:n], entries); len(raw) > 0 && n < len(data)-20 {
+			t.Errorf("in the first %d bytes of %d there are all entries", n, len(data))
+		}
 	}
 }

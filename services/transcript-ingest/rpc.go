@@ -80,7 +80,7 @@ func (s *Service) end(
 	if err := s.follower.WaitPosition(ctx, pos.Encode()); err != nil { // the answer shows the call as it now is
 		return nil, err
 	}
-	s.hint(ctx, r, 0, pos)
+	s.hinting.add(r, 0, pos)
 	parts, err := s.fold(ctx, r)
 	return furthest(pos, parts), err
 }

@@ -65,6 +65,7 @@ type Service struct {
 	reach    reach
 	pace     pace
 	watches  *watches
+	hinting  *hinting
 	resolve  identity.Resolve
 	recheck  time.Duration       // between two questions whether a stream may go on
 	maxPart  int                 // bytes, of a part that a fold makes
@@ -99,7 +100,7 @@ func New(cfg Config, deps Deps) *Service {
 	var s *Service
 	s = &Service{
 		log: log, facts: deps.Log, accounts: deps.Access, maxPart: maxPart, meters: measured, resolve: deps.Resolve, reach: usualReach(),
-		pace: usualPace(), watches: &watches{most: maxWatches},
+		pace: usualPace(), watches: &watches{most: maxWatches}, hinting: newHinting(),
 		recheck: recheckEvery, room: semaphore.NewWeighted(allStreamsRoom), stopping: make(chan struct{}),
 		idleAfter:   cmp.Or(cfg.IdleAfter, idleAfter),
 		encodeError: cfg.VoiceLogErrors, bursts: newBursts(maxBursts), quota: newQuota(deps.Log, log),
@@ -148,6 +149,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.sweeping.Go(func() { s.retain(run) })
 	s.sweeping.Go(func() { s.group.Run(run) })
 	s.sweeping.Go(func() { s.consume(run) })
+	s.sweeping.Go(func() { s.hint(run) })
 	return nil
 }
 
