@@ -13,7 +13,12 @@ import (
 	"unicode/utf8"
 )
 
-const maxRequest = 16 << 20
+const (
+	maxRequest     = 16 << 20
+	endpointChat   = "chat/completions"
+	endpointModels = "models"
+	invalidRequest = "invalid_request_error"
+)
 
 type question struct {
 	Model    string `json:"model"`
@@ -42,31 +47,42 @@ func (q question) tokens() int { return utf8.RuneCountInString(q.text())/2 + 1 }
 
 func (q question) limit() int { return max(q.MaxTokens, q.MaxCompletionTokens) }
 
-func (s *Server) complete(w http.ResponseWriter, r *http.Request) {
-	entry := Entry{At: time.Now(), Endpoint: "chat/completions", ClientRequestID: r.Header.Get("X-Client-Request-Id")}
+func (s *Server) complete(w http.ResponseWriter, r *http.Request) { s.ask(w, r, "") }
+
+// ask answers a question; a deployment of Azure's older path stands for the model.
+func (s *Server) ask(w http.ResponseWriter, r *http.Request, deployment string) {
+	entry := Entry{At: time.Now(), Endpoint: endpointChat, ClientRequestID: r.Header.Get("X-Client-Request-Id")}
 	w.Header().Set("X-Request-ID", "req_"+strings.ToLower(rand.Text()))
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	var q question
 	if err != nil || json.Unmarshal(data, &q) != nil {
-		s.refuse(w, entry, &refusal{status: http.StatusBadRequest, kind: "invalid_request_error",
+		s.refuse(w, r, entry, &refusal{status: http.StatusBadRequest, kind: invalidRequest,
 			message: "We could not parse the JSON body of your request."})
 		return
+	}
+	if deployment != "" {
+		q.Model = deployment
 	}
 	entry.Model, entry.PromptHash = q.Model, hash(q.text())
 	k, no := s.admit(r)
 	entry.Organization = k.Organization
-	w.Header().Set("Openai-Organization", k.Organization)
+	if s.cfg.Flavour == "" {
+		w.Header().Set("Openai-Organization", k.Organization)
+	}
+	if no == nil {
+		no = s.dialect(r, q)
+	}
 	if no != nil {
-		s.refuse(w, entry, no)
+		s.refuse(w, r, entry, no)
 		return
 	}
-	if f, ok := s.fault(k, q); ok {
+	if f, ok := s.fault(endpointChat, k, q); ok {
 		s.misbehave(w, r, entry, f)
 		return
 	}
 	m, no := s.charge(w, k, q, &entry)
 	if no != nil {
-		s.refuse(w, entry, no)
+		s.refuse(w, r, entry, no)
 		return
 	}
 	if !s.wait(r, s.cfg.Latency) {
@@ -84,18 +100,18 @@ func (s *Server) charge(w http.ResponseWriter, k Key, q question, entry *Entry) 
 	}
 	switch {
 	case k.State == StateNoScope:
-		return m, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", message: "You have insufficient " +
+		return m, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, message: "You have insufficient " +
 			"permissions for this operation. Missing scopes: model.request. Check that you have the correct role in your " +
 			"organization, and if you're using a restricted API key, that it has the necessary scopes."}
 	case k.State == StateNoCredit:
 		return m, &refusal{status: http.StatusTooManyRequests, kind: "insufficient_quota", code: "insufficient_quota",
 			message: "You exceeded your current quota, please check your plan and billing details."}
 	case q.Stream:
-		return m, &refusal{status: http.StatusBadRequest, kind: "invalid_request_error", code: "unsupported_value",
+		return m, &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "unsupported_value",
 			message: "This simulator does not stream."}
 	}
 	if need := q.tokens() + q.limit(); m.Window > 0 && need > m.Window {
-		return m, &refusal{status: http.StatusBadRequest, kind: "invalid_request_error", code: "context_length_exceeded", param: "messages",
+		return m, &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "context_length_exceeded", param: "messages",
 			message: fmt.Sprintf("This model's maximum context length is %d tokens. However, you requested %d tokens (%d in "+
 				"the messages, %d in the completion). Please reduce the length of the messages or completion.",
 				m.Window, need, q.tokens(), q.limit())}
@@ -141,23 +157,6 @@ func (s *Server) answer(w http.ResponseWriter, entry Entry, m Model, q question)
 			"completion_tokens_details": map[string]int{"reasoning_tokens": 0},
 		},
 	})
-}
-
-func (s *Server) refuse(w http.ResponseWriter, entry Entry, no *refusal) {
-	entry.Status = no.status
-	s.record(entry)
-	orNull := func(text string) any {
-		if text == "" {
-			return nil
-		}
-		return text
-	}
-	if no.retry > 0 {
-		w.Header().Set("Retry-After-Ms", fmt.Sprint(no.retry.Milliseconds()))
-	}
-	writeJSON(w, no.status, map[string]any{"error": map[string]any{
-		"message": no.message, "type": no.kind, "param": orNull(no.param), "code": orNull(no.code),
-	}})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -15,6 +15,10 @@ type Fault struct {
 	Organization string `json:"organization"`
 	Model        string `json:"model"`
 	Marker       string `json:"marker"`
+	// Endpoint is "chat/completions", "models", or "any"; empty: chat/completions.
+	Endpoint string `json:"endpoint"`
+	// Refusal names one of [Refusals], which gives status, header and body; they may be left empty then.
+	Refusal string `json:"refusal"`
 	// Skip is how many requests that fit are answered before it happens.
 	Skip int `json:"skip"`
 	// Times is how often it happens; 0 means once.
@@ -39,12 +43,12 @@ func (s *Server) Script(faults ...Fault) {
 }
 
 // fault takes the fault that fits a request.
-func (s *Server) fault(k Key, q question) (Fault, bool) {
+func (s *Server) fault(endpoint string, k Key, q question) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.faults {
 		f := &s.faults[i]
-		if f.Times < 0 || !f.fits(k, q) {
+		if f.Times < 0 || !f.fits(endpoint, k, q) {
 			continue
 		}
 		if f.Skip > 0 {
@@ -59,12 +63,17 @@ func (s *Server) fault(k Key, q question) (Fault, bool) {
 	return Fault{}, false
 }
 
-func (f *Fault) fits(k Key, q question) bool {
-	return (f.Organization == "" || f.Organization == k.Organization) && (f.Model == "" || f.Model == q.Model) &&
+func (f *Fault) fits(endpoint string, k Key, q question) bool {
+	at := f.Endpoint
+	if at == "" {
+		at = endpointChat
+	}
+	return (at == "any" || at == endpoint) && (f.Organization == "" || f.Organization == k.Organization) && (f.Model == "" || f.Model == q.Model) &&
 		strings.Contains(q.text(), f.Marker)
 }
 
 func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, entry Entry, f Fault) {
+	f = spelled(f, secretOf(r))
 	entry.Status = f.Status
 	s.record(entry)
 	wait := f.Hang

@@ -56,26 +56,63 @@ type refusal struct {
 	retry               time.Duration
 }
 
+// refuse says no, in the form of whom the server is.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, entry Entry, no *refusal) {
+	entry.Status = no.status
+	s.record(entry)
+	if no.retry > 0 {
+		w.Header().Set("Retry-After-Ms", fmt.Sprint(no.retry.Milliseconds()))
+	}
+	orNull := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
+	}
+	body := any(map[string]any{"error": map[string]any{
+		"message": no.message, "type": no.kind, "param": orNull(no.param), "code": orNull(no.code),
+	}})
+	switch {
+	case isAzure(r):
+		body = inAzuresWords(no, entry)
+	case s.cfg.Flavour == FlavourVLLM:
+		body = map[string]any{"object": "error", "message": no.message, "type": "BadRequestError", "param": nil, "code": no.status}
+	case s.cfg.Flavour == FlavourOllama:
+		body = map[string]any{"error": no.message}
+	case s.cfg.Flavour == FlavourLlamaCpp:
+		body = map[string]any{"error": map[string]any{"code": no.status, "message": no.message, "type": "invalid_request_error"}}
+	}
+	writeJSON(w, no.status, body)
+}
+
 // admit finds the key that a request brings, or the provider's no.
 func (s *Server) admit(r *http.Request) (Key, *refusal) {
-	secret := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	secret := secretOf(r)
 	k, known := s.keys[secret]
 	switch {
 	case !known:
-		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "invalid_api_key", message: fmt.Sprintf(
+		return k, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, code: "invalid_api_key", message: fmt.Sprintf(
 			"Incorrect API key provided: %s. You can find your API key at https://platform.openai.com/account/api-keys.",
 			masked(secret))}
 	case k.State == StateDeactivated:
-		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "account_deactivated",
+		return k, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, code: "account_deactivated",
 			message: "The OpenAI account associated with this API key has been deactivated."}
 	case mismatch(r.Header.Get("Openai-Organization"), k.Organization):
-		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_organization",
+		return k, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, code: "mismatched_organization",
 			message: "OpenAI-Organization header should match organization for API key"}
 	case mismatch(r.Header.Get("Openai-Project"), k.Project):
-		return k, &refusal{status: http.StatusUnauthorized, kind: "invalid_request_error", code: "mismatched_project",
+		return k, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, code: "mismatched_project",
 			message: "OpenAI-Project header should match project for API key"}
 	}
 	return k, nil
+}
+
+// secretOf is the key that a request brings, as OpenAI takes it or as Azure does.
+func secretOf(r *http.Request) string {
+	if secret := r.Header.Get("Api-Key"); secret != "" {
+		return secret
+	}
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 }
 
 func mismatch(said, is string) bool { return said != "" && said != is }
@@ -94,10 +131,10 @@ func (s *Server) model(k Key, id string) (Model, *refusal) {
 	m, known := s.models[id]
 	switch {
 	case !known || !m.Shutdown.IsZero() && time.Now().After(m.Shutdown):
-		return m, &refusal{status: http.StatusNotFound, kind: "invalid_request_error", code: "model_not_found",
+		return m, &refusal{status: http.StatusNotFound, kind: invalidRequest, code: "model_not_found",
 			message: fmt.Sprintf("The model %#q does not exist or you do not have access to it.", id)}
 	case len(k.Models) > 0 && !slices.Contains(k.Models, id):
-		return m, &refusal{status: http.StatusForbidden, kind: "invalid_request_error", code: "model_not_found",
+		return m, &refusal{status: http.StatusForbidden, kind: invalidRequest, code: "model_not_found",
 			message: fmt.Sprintf("Project %#q does not have access to model %#q", k.Project, id)}
 	}
 	return m, nil

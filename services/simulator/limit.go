@@ -53,6 +53,9 @@ func (s *Server) spend(h http.Header, k Key, m Model, charge int, now time.Time)
 		requests.has--
 		tokens.has -= float64(charge)
 	}
+	if s.cfg.Flavour != "" {
+		return no // servers of one's own say nothing of limits
+	}
 	for name, b := range map[string]*bucket{"Requests": requests, "Tokens": tokens} {
 		h.Set("X-Ratelimit-Limit-"+name, strconv.Itoa(int(b.limit)))
 		h.Set("X-Ratelimit-Remaining-"+name, strconv.Itoa(int(max(0, b.has))))

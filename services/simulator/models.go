@@ -12,7 +12,7 @@ import (
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 	k, no := s.admit(r)
 	if no != nil {
-		s.refuse(w, Entry{At: time.Now(), Endpoint: "models"}, no)
+		s.refuse(w, r, Entry{At: time.Now(), Endpoint: endpointModels}, no)
 		return
 	}
 	list := []any{}
@@ -25,19 +25,31 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
-	entry := Entry{At: time.Now(), Endpoint: "models", Model: r.PathValue("model")}
+	entry := Entry{At: time.Now(), Endpoint: endpointModels, Model: r.PathValue("model")}
 	w.Header().Set("X-Request-ID", "req_"+strings.ToLower(rand.Text()))
 	k, no := s.admit(r)
 	entry.Organization = k.Organization
+	if f, ok := s.fault(endpointModels, k, question{Model: entry.Model}); ok && no == nil {
+		s.misbehave(w, r, entry, f)
+		return
+	}
+	if s.cfg.Flavour == FlavourVLLM || s.cfg.Flavour == FlavourLlamaCpp { // a list, and no reading of one model
+		entry.Status = http.StatusNotFound
+		s.record(entry)
+		writeJSON(w, entry.Status, notServed(s.cfg.Flavour))
+		return
+	}
 	var m Model
 	if no == nil {
 		m, no = s.model(k, entry.Model)
 	}
 	if no != nil {
-		s.refuse(w, entry, no)
+		s.refuse(w, r, entry, no)
 		return
 	}
-	w.Header().Set("Openai-Organization", k.Organization)
+	if s.cfg.Flavour == "" {
+		w.Header().Set("Openai-Organization", k.Organization)
+	}
 	entry.Status, entry.Answered = http.StatusOK, true
 	s.record(entry)
 	writeJSON(w, http.StatusOK, described(m))

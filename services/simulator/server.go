@@ -22,6 +22,10 @@ type Config struct {
 	Models []Model
 	// Latency of an answer.
 	Latency time.Duration
+	// Flavour is whose manners the server has; "" is OpenAI.
+	Flavour Flavour
+	// OldLimit refuses max_completion_tokens, as servers do that know max_tokens alone.
+	OldLimit bool
 	// Admin serves /admin/faults and /admin/ledger to anybody.
 	Admin bool
 }
@@ -91,6 +95,8 @@ func (s *Server) Stop(context.Context) error {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/chat/completions", s.complete)
+	mux.HandleFunc("POST /openai/v1/chat/completions", s.complete)
+	mux.HandleFunc("POST /openai/deployments/{deployment}/chat/completions", s.completeDeployment)
 	mux.HandleFunc("GET /v1/models", s.listModels)
 	mux.HandleFunc("GET /v1/models/{model}", s.getModel)
 	if s.cfg.Admin {

@@ -54,6 +54,8 @@ func byStatus(e *Error) Class {
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		return ClassRetryAfter
+	case e.Status == http.StatusPaymentRequired:
+		return ClassBilling
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return ClassAuth
 	case e.Status == http.StatusBadRequest, e.Status == http.StatusNotFound,
@@ -95,8 +97,9 @@ func retryAfter(h http.Header, message string) time.Duration {
 
 func bounded(d time.Duration) time.Duration { return min(max(d, 0), maxWait) }
 
-// limitsOf reads what a provider says of its limits. Numbers that are not positive are no limits: some send -1.
-func limitsOf(h http.Header) Limits {
+// limitsOf reads what a provider says of its limits. Numbers that are not positive are no limits: some send -1. Names are
+// kept, so that a server which repeats the key in them would have it kept, too, if it were not taken out.
+func limitsOf(h http.Header, secret Secret) Limits {
 	read := func(name string) int64 {
 		n, err := strconv.ParseInt(h.Get(name), 10, 64)
 		if err != nil || n <= 0 {
@@ -106,6 +109,6 @@ func limitsOf(h http.Header) Limits {
 	}
 	return Limits{
 		RequestsPerMinute: read("X-Ratelimit-Limit-Requests"), TokensPerMinute: read("X-Ratelimit-Limit-Tokens"),
-		Organization: h.Get("Openai-Organization"), Project: h.Get("Openai-Project"),
+		Organization: redact(h.Get("Openai-Organization"), secret), Project: redact(h.Get("Openai-Project"), secret),
 	}
 }

@@ -1,9 +1,12 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,14 +39,24 @@ type Config struct {
 	Secret  Secret
 	// OrganizationID and ProjectID are sent when set.
 	OrganizationID, ProjectID string
+	// Azure sends the secret as Azure takes it, in the header Api-Key.
+	Azure bool
+	// Deployment is asked instead of the model of a request: Azure's own name for a model that somebody has set up.
+	Deployment string
+	// APIVersion asks by Azure's older path, /openai/deployments/<deployment>/chat/completions?api-version=…; BaseURL is
+	// then the resource's root. Empty: BaseURL is asked as every other server is.
+	APIVersion string
+	// OldLimit asks with max_tokens from the start, of a server that has refused max_completion_tokens before.
+	OldLimit bool
 	// HTTPClient makes the requests; it must not follow redirects.
 	HTTPClient *http.Client
 }
 
 // Client asks one provider with one key. It is safe for concurrent use.
 type Client struct {
-	options []option.RequestOption
-	secret  Secret
+	options    []option.RequestOption
+	secret     Secret
+	deployment string
 	// oldLimit is set once the provider has refused max_completion_tokens, which older servers do not know.
 	oldLimit atomic.Bool
 }
@@ -51,8 +64,15 @@ type Client struct {
 // New makes a client. It reads nothing from the environment.
 func New(cfg Config) (*Client, error) {
 	opts := []option.RequestOption{
-		option.WithBaseURL(cfg.BaseURL), option.WithAPIKey(string(cfg.Secret)),
-		option.WithHTTPClient(cfg.HTTPClient), option.WithMaxRetries(0),
+		option.WithBaseURL(cfg.baseURL()), option.WithHTTPClient(cfg.HTTPClient), option.WithMaxRetries(0),
+	}
+	if cfg.Azure {
+		opts = append(opts, option.WithHeader("Api-Key", string(cfg.Secret)))
+	} else {
+		opts = append(opts, option.WithAPIKey(string(cfg.Secret)))
+	}
+	if cfg.APIVersion != "" {
+		opts = append(opts, option.WithQuery("api-version", cfg.APIVersion))
 	}
 	if cfg.OrganizationID != "" {
 		opts = append(opts, option.WithOrganization(cfg.OrganizationID))
@@ -60,8 +80,21 @@ func New(cfg Config) (*Client, error) {
 	if cfg.ProjectID != "" {
 		opts = append(opts, option.WithProject(cfg.ProjectID))
 	}
-	return &Client{options: opts, secret: cfg.Secret}, nil
+	c := &Client{options: opts, secret: cfg.Secret, deployment: cfg.Deployment}
+	c.oldLimit.Store(cfg.OldLimit)
+	return c, nil
 }
+
+// baseURL is what the paths of requests are put behind.
+func (c Config) baseURL() string {
+	if c.APIVersion == "" {
+		return c.BaseURL
+	}
+	return strings.TrimRight(c.BaseURL, "/") + "/openai/deployments/" + url.PathEscape(c.Deployment)
+}
+
+// OldLimit tells whether the server takes max_tokens alone, as far as is known by now.
+func (c *Client) OldLimit() bool { return c.oldLimit.Load() }
 
 // Message is one message of a conversation. Role is "user" or "system".
 type Message struct{ Role, Text string }
@@ -119,6 +152,7 @@ func (c *Client) Complete(ctx context.Context, req Request) (Completion, error) 
 }
 
 func (c *Client) complete(ctx context.Context, req Request, old bool) (Completion, error) {
+	req.Model = cmp.Or(c.deployment, req.Model)
 	params := openai.ChatCompletionNewParams{Model: req.Model}
 	for _, m := range req.Messages {
 		if m.Role == "system" {
@@ -153,7 +187,7 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 	if res.ID == "" {
 		return ModelInfo{}, seen.broken("the answer names no model")
 	}
-	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header)}, nil
+	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header, seen.secret)}, nil
 }
 
 // completionOf reads an answer. What a server says of itself is not believed to be without our key, but for the model's
@@ -161,7 +195,7 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 func completionOf(seen *exchange, asked string, res *openai.ChatCompletion) (Completion, error) {
 	out := Completion{
 		ID: redact(res.ID, seen.secret), ProviderRequestID: seen.requestID(), ServedModel: res.Model,
-		Limits: limitsOf(seen.header),
+		Limits: limitsOf(seen.header, seen.secret),
 	}
 	if res.Model != asked {
 		out.ServedModel = redact(res.Model, seen.secret)
