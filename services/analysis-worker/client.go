@@ -12,9 +12,11 @@ func (s *Service) client(secret *keyv1.ReleaseSecretResponse) (client *llm.Clien
 	if err != nil {
 		return nil, nil, &ProviderError{Code: codeOther, Message: err.Error()}
 	}
+	k := secret.GetKey()
 	client, err = llm.New(llm.Config{
 		BaseURL: secret.GetBaseUrl(), Secret: llm.Secret(secret.GetSecret()), HTTPClient: http,
-		OrganizationID: secret.GetKey().GetOrganizationId(), ProjectID: secret.GetKey().GetProjectId(),
+		OrganizationID: k.GetOrganizationId(), ProjectID: k.GetProjectId(), Azure: k.GetKind() == "azure_openai",
+		Deployment: k.GetDeployment(), APIVersion: k.GetApiVersion(), OldLimit: k.GetOldLimit(),
 	})
 	return client, http.CloseIdleConnections, err
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
-	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
@@ -123,7 +122,7 @@ func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 	if k.GetMaxOutputTokens() > 0 {
 		q.output = int(k.GetMaxOutputTokens())
 	}
-	if err := s.fits(q, k.GetLimits()); err != nil {
+	if err := s.fits(q, k); err != nil {
 		return question{}, err
 	}
 	q.client, q.end, err = s.client(secret)
@@ -141,7 +140,8 @@ func messages(utterances []*transcriptv1.Utterance, prompt string) []llm.Message
 	return []llm.Message{{Role: "user", Text: b.String()}, {Role: "user", Text: prompt}}
 }
 
-func (s *Service) fits(q question, limits *eventv1.ProviderLimits) error {
+func (s *Service) fits(q question, k *keyv1.Key) error {
+	limits := k.GetLimits()
 	window := limits.GetContextWindow()
 	if window <= 0 {
 		window = defaultWindow
@@ -151,7 +151,7 @@ func (s *Service) fits(q question, limits *eventv1.ProviderLimits) error {
 	}
 	need := q.output
 	for _, m := range q.messages {
-		need += s.tokens.Count(m.Text)
+		need += s.tokens.CountBy(k.GetModelFacts().GetTokenizer(), m.Text)
 	}
 	if int64(need) <= window {
 		return nil

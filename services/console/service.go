@@ -59,7 +59,10 @@ func (s *Service) routes() []route {
 
 		{pattern: "GET /api/v1/keys", handler: s.listKeys},
 		{pattern: "POST /api/v1/keys", handler: s.createKey},
+		{pattern: "GET /api/v1/keys/form", handler: s.keyForm},
 		{pattern: "GET /api/v1/keys/{key}", handler: s.getKey},
+		{pattern: "PATCH /api/v1/keys/{key}", handler: s.updateKey},
+		{pattern: "POST /api/v1/keys/{key}/verify", handler: s.verifyKey},
 		{pattern: "DELETE /api/v1/keys/{key}", handler: s.deleteKey},
 
 		{pattern: "GET /api/v1/prompts", handler: s.listPrompts},

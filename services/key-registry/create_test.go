@@ -104,7 +104,7 @@ func TestACompatibleServerNeedsNoListOfModels(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	d := draft("Small")
-	d.Kind, d.Secret = "compatible", "sk-Small8Kp3nV"
+	d.Kind, d.Secret, d.BaseUrl = "compatible", "sk-Small8Kp3nV", b.base()
 	if k := create(t, b.one(), d); !k.GetShutdownDate().AsTime().IsZero() && k.GetShutdownDate() != nil {
 		t.Errorf("got %v", k)
 	}
@@ -136,7 +136,7 @@ func TestANameIsTakenOncePerKind(t *testing.T) {
 		t.Errorf("%d keys have the name", saved)
 	}
 	other := draft("Same")
-	other.Kind = "azure_openai"
+	other.Kind, other.BaseUrl = "compatible", b.base()
 	if _, err := try(t, replicas[1], other); err != nil {
 		t.Errorf("another kind: %v", err)
 	}

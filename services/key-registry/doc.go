@@ -8,8 +8,12 @@
 // A key is saved when the provider has accepted it: the model was read and one tiny answer given. What is learned on
 // the way, limits and organisation, makes the lane, the one limit that several keys may share.
 //
-// Rooms: key.go, url.go and lane.go hold the rules; verify.go asks the provider; rpc.go, query.go, commit.go,
-// follow.go and view.go as in every service.
+// A key that was accepted once may be refused later: it then says so, and why, until it is accepted again. What the
+// data file about models knows beside the provider is put in when a key is read, and never stored.
+//
+// Rooms: draft.go, key.go, url.go and lane.go hold the rules; verify.go asks the provider and refusal.go finds the field
+// at fault in its no; save.go makes a key of what was entered and learned; update.go, reverify.go and form.go are RPCs of
+// their own; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
 //
 // After a crash nothing is lost: a request that was answered is on the log. A verification may be repeated; it costs
 // a fraction of a cent.

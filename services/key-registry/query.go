@@ -23,7 +23,7 @@ func (s *Service) GetKey(ctx context.Context, req *keyv1.GetKeyRequest) (*keyv1.
 	if err != nil {
 		return nil, err
 	}
-	return &keyv1.GetKeyResponse{Key: shown(k), Position: pos.Encode()}, nil
+	return &keyv1.GetKeyResponse{Key: s.shown(k), Position: pos.Encode()}, nil
 }
 
 func (s *Service) get(tenant, id string) (k *eventv1.KeySaved, err error) {
@@ -51,27 +51,18 @@ func (s *Service) ListKeys(ctx context.Context, req *keyv1.ListKeysRequest) (*ke
 	err = s.follower.Read(func(tx *view.Tx) error {
 		all, err := readKeys(tx, caller.Tenant)
 		for _, k := range all {
-			out.Keys = append(out.Keys, shown(k))
+			out.Keys = append(out.Keys, s.shown(k))
 		}
 		return err
 	})
 	return out, err
 }
 
-// shown is a key without its secret.
-func shown(k *eventv1.KeySaved) *keyv1.Key {
-	return &keyv1.Key{
-		Id: k.GetId(), Kind: k.GetKind(), Name: k.GetName(), SecretHint: k.GetSecretHint(),
-		OrganizationId: k.GetOrganizationId(), ProjectId: k.GetProjectId(), BaseUrl: k.GetBaseUrl(), Model: k.GetModel(),
-		MaxOutputTokens: k.GetMaxOutputTokens(), Memo: k.GetMemo(), Limits: k.GetLimits(), VerifiedAt: k.GetVerifiedAt(),
-		ShutdownDate: k.GetShutdownDate(), Revision: k.GetRevision(), Lane: k.GetLane(),
-	}
-}
-
 func draftOf(d *keyv1.KeyDraft) Draft {
 	return Draft{
 		Kind: d.GetKind(), Name: d.GetName(), Secret: d.GetSecret(), OrganizationID: d.GetOrganizationId(),
 		ProjectID: d.GetProjectId(), BaseURL: d.GetBaseUrl(), Model: d.GetModel(),
+		Deployment: d.GetDeployment(), APIVersion: d.GetApiVersion(),
 		MaxOutputTokens: d.GetMaxOutputTokens(), Memo: d.GetMemo(),
 	}
 }

@@ -2,9 +2,6 @@ package keys
 
 import (
 	"context"
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
@@ -14,7 +11,6 @@ import (
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
-	"github.com/kikigaki/kikigaki/services/internal/seal"
 )
 
 // secretVersion of a key's first secret; a changed secret counts on.
@@ -29,25 +25,27 @@ func (s *Service) CreateKey(ctx context.Context, req *keyv1.CreateKeyRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	k, pos, err := s.create(ctx, caller, draftOf(req.GetDraft()))
+	k, pos, err := s.create(ctx, caller, draftOf(req.GetDraft()), req.GetSaveUnverified())
 	if err != nil {
 		return nil, fault.Op("keys.create", err)
 	}
-	return &keyv1.CreateKeyResponse{Key: shown(k), Position: pos.Encode()}, nil
+	return &keyv1.CreateKeyResponse{Key: s.shown(k), Position: pos.Encode()}, nil
 }
 
-func (s *Service) create(ctx context.Context, c identity.Caller, d Draft) (*eventv1.KeySaved, stream.Position, error) {
-	d, err := d.normal(s.cfg.DefaultBaseURL)
+func (s *Service) create(
+	ctx context.Context, c identity.Caller, d Draft, unverified bool,
+) (*eventv1.KeySaved, stream.Position, error) {
+	d, err := d.normal(s.defaults())
 	if err == nil {
 		err = d.check()
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.nameFree(ctx, c.Tenant, d); err != nil {
+	if err := s.nameFree(ctx, c.Tenant, "", d); err != nil {
 		return nil, nil, err // before the provider is asked, which takes seconds
 	}
-	told, err := s.verify(ctx, d)
+	told, err := s.prove(ctx, d, unverified)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,12 +54,12 @@ func (s *Service) create(ctx context.Context, c identity.Caller, d Draft) (*even
 		return nil, nil, err
 	}
 	pos, err := s.commit(ctx, c, func(_ *view.Tx, all []*eventv1.KeySaved) (fact, error) {
-		return savedFact(k), nameFree(all, d)
+		return savedFact(k), nameFree(all, "", d)
 	})
 	return k, pos, err
 }
 
-func (s *Service) nameFree(ctx context.Context, tenant string, d Draft) error {
+func (s *Service) nameFree(ctx context.Context, tenant, id string, d Draft) error {
 	if err := s.follower.Newest(ctx, guard(tenant)); err != nil {
 		return err
 	}
@@ -70,28 +68,8 @@ func (s *Service) nameFree(ctx context.Context, tenant string, d Draft) error {
 		if err != nil {
 			return err
 		}
-		return nameFree(all, d)
+		return nameFree(all, id, d)
 	})
-}
-
-// sealed makes a key of a draft; from here on the secret is nowhere in the clear.
-func (s *Service) sealed(tenant, id string, d Draft, told learned) (*eventv1.KeySaved, error) {
-	secret, err := s.sealer.Seal([]byte(d.Secret), seal.Binding{
-		Tenant: tenant, Key: id, Version: secretVersion, Host: hostOf(d.BaseURL),
-	})
-	if err != nil {
-		return nil, err
-	}
-	k := &eventv1.KeySaved{
-		Id: id, Revision: 1, Kind: d.Kind, Name: d.Name, SealedSecret: secret, SecretVersion: secretVersion,
-		SecretHint: hint(d.Secret), OrganizationId: d.OrganizationID, ProjectId: d.ProjectID, BaseUrl: d.BaseURL,
-		Model: d.Model, MaxOutputTokens: d.MaxOutputTokens, Memo: d.Memo, Lane: lane(tenant, id, d, told),
-		Limits: told.limits, VerifiedAt: timestamppb.New(time.Now()),
-	}
-	if !told.shutdown.IsZero() {
-		k.ShutdownDate = timestamppb.New(told.shutdown)
-	}
-	return k, nil
 }
 
 // DeleteKey removes a key that no prompt uses; see the contract.
@@ -137,11 +115,9 @@ func (s *Service) ReleaseSecret(
 	if err != nil {
 		return nil, err
 	}
-	secret, err := s.sealer.Open(k.GetSealedSecret(), seal.Binding{
-		Tenant: caller.Tenant, Key: k.GetId(), Version: k.GetSecretVersion(), Host: hostOf(k.GetBaseUrl()),
-	})
+	secret, err := s.open(caller.Tenant, k)
 	if err != nil {
 		return nil, fault.Op("keys.release", err)
 	}
-	return &keyv1.ReleaseSecretResponse{Secret: string(secret), BaseUrl: k.GetBaseUrl(), Key: shown(k)}, nil
+	return &keyv1.ReleaseSecretResponse{Secret: secret, BaseUrl: k.GetBaseUrl(), Key: s.shown(k)}, nil
 }

@@ -59,11 +59,20 @@ func TestWhatAKeyMayBe(t *testing.T) {
 		"a secret of words":   {func(d *keyv1.KeyDraft) { d.Secret = "sk a" }, "FIELD_INVALID", "secret"},
 		"a Japanese secret":   {func(d *keyv1.KeyDraft) { d.Secret = "sk-字" }, "FIELD_INVALID", "secret"},
 		"a header's end":      {func(d *keyv1.KeyDraft) { d.OrganizationId = "o\r\nX: y" }, "FIELD_INVALID", "organizationId"},
-		"no model":            {func(d *keyv1.KeyDraft) { d.Model = "" }, "FIELD_REQUIRED", "model"},
-		"an unknown kind":     {func(d *keyv1.KeyDraft) { d.Kind = "other" }, "FIELD_INVALID", "kind"},
-		"negative output":     {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = -1 }, "FIELD_INVALID", "maxOutputTokens"},
-		"too much output":     {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = 1_000_001 }, "FIELD_INVALID", "maxOutputTokens"},
-		"no URL":              {func(d *keyv1.KeyDraft) { d.BaseUrl = "api.example.com" }, "FIELD_INVALID", "baseUrl"},
+		"no model":            {func(d *keyv1.KeyDraft) { d.Kind, d.BaseUrl, d.Model = "compatible", "http://h/v1", "" }, "FIELD_REQUIRED", "model"},
+		"no place":            {func(d *keyv1.KeyDraft) { d.Kind = "compatible" }, "FIELD_REQUIRED", "baseUrl"},
+		"no place of Azure":   {func(d *keyv1.KeyDraft) { d.Kind = "azure_openai" }, "FIELD_REQUIRED", "baseUrl"},
+		"OpenAI's deployment": {func(d *keyv1.KeyDraft) { d.Deployment = "x" }, "FIELD_INVALID", "deployment"},
+		"OpenAI's version":    {func(d *keyv1.KeyDraft) { d.ApiVersion = "2024-10-21" }, "FIELD_INVALID", "apiVersion"},
+		"Azure's org":         {func(d *keyv1.KeyDraft) { d.Kind, d.BaseUrl, d.OrganizationId = "azure_openai", "http://h", "org-1" }, "FIELD_INVALID", "organizationId"},
+		"a version in words":  {func(d *keyv1.KeyDraft) { d.Kind, d.BaseUrl, d.ApiVersion = "azure_openai", "http://h", "latest" }, "FIELD_INVALID", "apiVersion"},
+		"a version of v1": {func(d *keyv1.KeyDraft) {
+			d.Kind, d.BaseUrl, d.ApiVersion = "azure_openai", "http://h/openai/v1", "2024-10-21"
+		}, "FIELD_INVALID", "apiVersion"},
+		"an unknown kind": {func(d *keyv1.KeyDraft) { d.Kind = "other" }, "FIELD_INVALID", "kind"},
+		"negative output": {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = -1 }, "FIELD_INVALID", "maxOutputTokens"},
+		"too much output": {func(d *keyv1.KeyDraft) { d.MaxOutputTokens = 1_000_001 }, "FIELD_INVALID", "maxOutputTokens"},
+		"no URL":          {func(d *keyv1.KeyDraft) { d.BaseUrl = "api.example.com" }, "FIELD_INVALID", "baseUrl"},
 	} {
 		d := draft("Main")
 		c.edit(d)

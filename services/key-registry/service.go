@@ -13,6 +13,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/models"
 	"github.com/kikigaki/kikigaki/services/internal/seal"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	DefaultBaseURL string
 	// Allow are private addresses that providers may have; none by default.
 	Allow []netip.Prefix
+	// ModelsFile takes the place of the data file about models that is shipped; empty: the shipped one.
+	ModelsFile string
 }
 
 // Deps is what a replica works with.
@@ -51,10 +54,11 @@ type Service struct {
 
 	cfg      Config
 	sealer   *seal.Sealer
+	models   *models.Table
 	follower *follow.Follower
 }
 
-// New makes a replica that has not started; it fails without a usable master key.
+// New makes a replica that has not started; it fails without a usable master key or data file.
 func New(cfg Config, deps Deps) (*Service, error) {
 	deps.Log = deps.Log.For(deps.Telemetry)
 	cfg.DefaultBaseURL = firstOf(cfg.DefaultBaseURL, DefaultBaseURL)
@@ -66,8 +70,12 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	table, err := models.Load(cfg.ModelsFile)
+	if err != nil {
+		return nil, err
+	}
 	return &Service{
-		cfg: cfg, sealer: sealer,
+		cfg: cfg, sealer: sealer, models: table,
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),

@@ -4,8 +4,6 @@ import (
 	"net"
 	"net/url"
 	"strings"
-
-	"github.com/kikigaki/kikigaki/pkg/fault"
 )
 
 // normalURL brings a base URL into the one form by which two are compared: http or https, host in lower case, no port
@@ -33,9 +31,7 @@ func normalURL(text string) (string, error) {
 	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/"), nil
 }
 
-func badURL(reason string) error {
-	return fault.New(fault.Unprocessable, "FIELD_INVALID", fault.Field("baseUrl"), fault.Param("reason", reason))
-}
+func badURL(reason string) error { return invalid("baseUrl", reason) }
 
 // hostOf is the part of a base URL that a secret is bound to: who gets it.
 func hostOf(baseURL string) string {

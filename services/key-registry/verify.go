@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kikigaki/kikigaki/pkg/fault"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
 	"github.com/kikigaki/kikigaki/services/internal/llm"
@@ -21,15 +20,21 @@ const (
 	tinyAnswer = 16
 )
 
-// learned is what a provider tells while a key is verified.
+// learned is what a provider tells while a key is verified. The zero value is of a provider that was not reached.
 type learned struct {
+	// at is when the provider accepted the key; zero when it did not.
+	at                    time.Time
 	limits                *eventv1.ProviderLimits
 	organization, project string
+	served                string // only when it is another model than was asked for
 	shutdown              time.Time
+	oldLimit              bool
 }
 
 // verify asks the provider: first for the model, which costs nothing and finds a wrong key, organisation, project or
 // model; then for one tiny answer, because a key may be allowed to look and not to ask, or have nothing left to spend.
+// Azure has no reading of a deployment, and of a compatible server only the answer counts. The error is KEY_REFUSED with
+// the field at fault, or KEY_UNREACHABLE.
 func (s *Service) verify(ctx context.Context, d Draft) (learned, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTime)
 	defer cancel()
@@ -38,76 +43,58 @@ func (s *Service) verify(ctx context.Context, d Draft) (learned, error) {
 		return learned{}, badURL("refused")
 	}
 	defer conn.CloseIdleConnections()
-	client, err := llm.New(llm.Config{
-		BaseURL: d.BaseURL, Secret: llm.Secret(d.Secret), OrganizationID: d.OrganizationID, ProjectID: d.ProjectID,
-		HTTPClient: conn,
-	})
+	client, err := llm.New(d.client(conn))
 	if err != nil {
 		return learned{}, err
 	}
-	var out learned
-	model, err := client.Model(ctx, d.Model)
-	if err != nil && !d.withoutModels(err) {
-		return out, refused(err)
+	model, err := d.look(ctx, client)
+	if err != nil {
+		return learned{}, refused(err, d)
 	}
-	out.shutdown = model.ShutdownDate
 	answer, err := client.Complete(ctx, llm.Request{
 		Model: d.Model, MaxOutputTokens: tinyAnswer, RequestID: ids.New("verify"),
 		Messages: []llm.Message{{Role: "user", Text: "Reply with OK."}},
 	})
-	if err != nil {
-		return out, refused(err)
+	if err != nil && !accepted(err) {
+		return learned{}, refused(err, d)
 	}
 	l := answer.Limits
-	out.organization, out.project = firstOf(l.Organization, model.Limits.Organization), firstOf(l.Project, model.Limits.Project)
-	out.limits = &eventv1.ProviderLimits{RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute}
+	out := learned{
+		at: time.Now(), shutdown: model.ShutdownDate, oldLimit: client.OldLimit(),
+		organization: firstOf(l.Organization, model.Limits.Organization), project: firstOf(l.Project, model.Limits.Project),
+		limits: &eventv1.ProviderLimits{RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute},
+	}
+	if answer.ServedModel != firstOf(d.Deployment, d.Model) {
+		out.served = answer.ServedModel
+	}
 	return out, nil
 }
 
-// withoutModels tells whether a server that is no OpenAI simply has no list of models.
-func (d Draft) withoutModels(err error) bool {
-	var e *llm.Error
-	if !errors.As(err, &e) || d.Kind == KindOpenAI {
-		return false
+// client is how a key is used; the analysis-worker makes the same of what it is given.
+func (d Draft) client(conn *http.Client) llm.Config {
+	return llm.Config{
+		BaseURL: d.BaseURL, Secret: llm.Secret(d.Secret), OrganizationID: d.OrganizationID, ProjectID: d.ProjectID,
+		Azure: d.Kind == KindAzure, Deployment: d.Deployment, APIVersion: d.APIVersion, HTTPClient: conn,
 	}
-	return e.Status == http.StatusNotFound && e.Code == "" || e.Status == http.StatusMethodNotAllowed
 }
 
-// refused turns a provider's no into ours: KEY_REFUSED with the field at fault and the provider's own words, or
-// KEY_UNREACHABLE when it was the network or the provider's own trouble. Nothing is saved either way.
-func refused(err error) error {
-	var e *llm.Error
-	if !errors.As(err, &e) {
-		return err
+// look reads the model, where there is a list of models to read it from.
+func (d Draft) look(ctx context.Context, client *llm.Client) (llm.ModelInfo, error) {
+	if d.Kind == KindAzure {
+		return llm.ModelInfo{}, nil
 	}
-	said := fault.FromProvider(fault.Provider{
-		Status: e.Status, Code: e.Code, Message: e.Message, RequestID: e.RequestID,
-	})
-	switch {
-	case e.Class == llm.ClassConfig && e.Status == 0:
-		return fault.New(fault.Unprocessable, "KEY_REFUSED", fault.Field("baseUrl"), said)
-	case e.Class == llm.ClassRetryBackoff, e.Class == llm.ClassTimeout, e.Class == llm.ClassInterrupted,
-		e.Class == llm.ClassRetryAfter, e.Class == llm.ClassRampDown:
-		return fault.New(fault.Unavailable, "KEY_UNREACHABLE", said, fault.RetryIn(max(e.RetryAfter, time.Second)))
+	model, err := client.Model(ctx, d.Model)
+	if e, ok := errors.AsType[*llm.Error](err); ok && d.Kind == KindCompatible &&
+		e.Status != 0 && e.Status != http.StatusUnauthorized {
+		return llm.ModelInfo{}, nil // no list of models, or one that is no use: the answer will tell
 	}
-	return fault.New(fault.Unprocessable, "KEY_REFUSED", fault.Field(fieldOf(e)), said)
+	return model, err
 }
 
-// fieldOf is the field that a refusal is about.
-func fieldOf(e *llm.Error) string {
-	switch {
-	case e.Class == llm.ClassBilling: // codes of spent limits name the organisation or project that is right
-		return "secret"
-	case strings.Contains(e.Code, "organization"):
-		return "organizationId"
-	case strings.Contains(e.Code, "project"), strings.Contains(strings.ToLower(e.Message), "openai-project"):
-		return "projectId"
-	case e.Code == "model_not_found", e.Code == "DeploymentNotFound":
-		return "model"
-	case e.Class == llm.ClassAuth:
-		return "secret"
-	case e.Status == http.StatusNotFound, e.Class == llm.ClassUnknown:
-		return "baseUrl"
-	}
-	return "model"
+// accepted tells whether a refusal proves the key all the same: the model read the question and had reasons of its own.
+// Content filters are known to take harmless words for an attack, and models that think use up a tiny answer with that.
+func accepted(err error) bool {
+	e, ok := errors.AsType[*llm.Error](err)
+	return ok && (e.Class == llm.ClassContent || e.Status == http.StatusBadRequest &&
+		strings.Contains(strings.ToLower(e.Message), "output limit was reached"))
 }

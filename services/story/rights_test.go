@@ -35,6 +35,8 @@ func anotherTenantFindsNothing(s stage) {
 		{"POST", "/api/v1/analyses/" + analysis + "/cancel", nil},
 		{"GET", "/api/v1/keys/" + key, nil},
 		{"DELETE", "/api/v1/keys/" + key, nil},
+		{"PATCH", "/api/v1/keys/" + key, map[string]any{"revision": 1, "name": "mine"}},
+		{"POST", "/api/v1/keys/" + key + "/verify", nil},
 		{"GET", "/api/v1/prompts/" + prompt, nil},
 		{"PATCH", "/api/v1/prompts/" + prompt, map[string]any{"revision": 1, "name": "mine"}},
 		{"DELETE", "/api/v1/prompts/" + prompt, nil},
@@ -86,7 +88,7 @@ func whoMayDoWhat(s stage) {
 
 	for _, p := range []*person{viewer, supervisor} {
 		for _, r := range [][2]string{
-			{"GET", "/api/v1/keys"}, {"GET", "/api/v1/accounts"}, {"DELETE", "/api/v1/keys/" + key},
+			{"GET", "/api/v1/keys"}, {"GET", "/api/v1/keys/form"}, {"POST", "/api/v1/keys/" + key + "/verify"}, {"GET", "/api/v1/accounts"}, {"DELETE", "/api/v1/keys/" + key},
 			{"DELETE", "/api/v1/prompts/" + prompt},
 		} {
 			p.must(http.StatusForbidden, r[0], r[1], nil)

@@ -60,7 +60,7 @@ func (c *demoCommand) providerName() string {
 
 func startSimulator(ctx context.Context, address string) (*simulator.Server, string, error) {
 	sim := simulator.New(simulator.Config{
-		Keys:    []simulator.Key{{Secret: demoSecret, Organization: "org-demo"}},
+		Keys:    []simulator.Key{{Secret: demoSecret, Organization: "org-simulator"}},
 		Latency: simulator.DefaultLatency,
 	})
 	base, err := sim.Start(ctx, address)
@@ -77,7 +77,7 @@ type simulatorCommand struct {
 func (c *simulatorCommand) Run(ctx context.Context) error {
 	cfg := simulator.Config{Latency: simulator.DefaultLatency, Admin: c.Admin}
 	for _, k := range c.Key {
-		cfg.Keys = append(cfg.Keys, simulator.Key{Secret: k, Organization: "org-demo"})
+		cfg.Keys = append(cfg.Keys, simulator.Key{Secret: k, Organization: "org-simulator"})
 	}
 	sim := simulator.New(cfg)
 	base, err := sim.Start(ctx, c.Listen)

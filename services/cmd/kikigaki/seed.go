@@ -125,20 +125,12 @@ func (s seeding) keysAndPrompts(ctx context.Context, to remote, language string)
 	}
 	if own := os.Getenv("OPENAI_API_KEY"); own != "" {
 		if id, err = s.key(ctx, to, map[string]any{
-			"kind": "openai", "name": "OpenAI", "secret": own, "model": realModel(), "baseUrl": s.p.cfg.ProviderBaseURL,
+			"kind": "openai", "name": "OpenAI", "secret": own, "model": os.Getenv("OPENAI_MODEL"), "baseUrl": s.p.cfg.ProviderBaseURL,
 		}); err != nil {
 			return err
 		}
 	}
 	return to.call(ctx, "POST", "/api/v1/prompts/examples", map[string]string{"keyId": id, "language": language}, nil)
-}
-
-// realModel is the model that a real key is registered with; there is none that will still be served next year.
-func realModel() string {
-	if m := os.Getenv("OPENAI_MODEL"); m != "" {
-		return m
-	}
-	return "gpt-6-luna"
 }
 
 func (s seeding) key(ctx context.Context, to remote, body map[string]any) (string, error) {

@@ -35,11 +35,48 @@ func analysisCodes() (provider, own []string) {
 	return provider, []string{"CONTEXT_TOO_LONG", "CONTENT_FILTERED", "KEY_GONE", "INTERNAL"}
 }
 
+// refusalReasons are the reasons for which a provider refuses a key, as key-registry's source has them.
+func refusalReasons() (out []string) {
+	source, err := os.ReadFile("../../key-registry/refusal.go")
+	if err != nil {
+		return nil
+	}
+	for _, m := range regexp.MustCompile(`\breason\w+ += "([a-z_]+)"`).FindAllSubmatch(source, -1) {
+		out = append(out, string(m[1]))
+	}
+	return out
+}
+
+func TestEveryReasonForARefusedKeyHasWordsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	reasons := refusalReasons()
+	if len(reasons) < 16 {
+		t.Fatalf("only %d reasons were found", len(reasons))
+	}
+	for _, locale := range Locales() {
+		seen := map[string]bool{}
+		for _, reason := range reasons {
+			title, detail := c.Problem(locale, "KEY_REFUSED", map[string]string{"reason": reason})
+			if seen[title] || seen[detail] || title == c.Text(locale, "problem.KEY_REFUSED.title", nil) {
+				t.Errorf("%s %s: %q, %q", locale, reason, title, detail)
+			}
+			seen[title], seen[detail] = true, true
+		}
+		if title, _ := c.Problem(locale, "KEY_REFUSED", map[string]string{"reason": "new"}); title != c.Text(locale, "problem.KEY_REFUSED.title", nil) {
+			t.Errorf("%s: a reason without words has %q", locale, title)
+		}
+	}
+}
+
 // codeKeys are the keys that codes stand for.
 func codeKeys() []string {
 	var keys []string
 	for _, code := range problemCodes() {
 		keys = append(keys, "problem."+code+".title", "problem."+code+".detail")
+	}
+	for _, reason := range refusalReasons() {
+		keys = append(keys, "problem.KEY_REFUSED."+reason+".title", "problem.KEY_REFUSED."+reason+".detail")
 	}
 	provider, own := analysisCodes()
 	for _, code := range provider {

@@ -10,5 +10,7 @@
 //
 // Keys of problems are problem.<CODE>.title and .detail. Details take these parameters and are left out without them:
 // FIELD_TOO_LONG and LIMIT_REACHED {max}, KEY_IN_USE {prompts}. Keys of failed analyses are
-// analysis.error.<CODE>.title, .cause and .remedy, and .title.azure_openai where the title names the provider.
+// analysis.error.<CODE>.title, .cause and .remedy, and .title.azure_openai where the title names the provider. A refused key
+// has problem.KEY_REFUSED.<reason>.title and .detail; the form of a key has key.help.<kind>, key.help.<kind>.<field> and,
+// for what is the same of every kind, key.help.<field>.
 package catalogue

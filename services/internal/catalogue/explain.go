@@ -27,17 +27,35 @@ type Example struct {
 const examples = 5
 
 // Problem returns the title and the detail of an error code for a problem document. A code without texts of its own is
-// told as INTERNAL. The detail is empty when a parameter it needs is missing: a sentence with a hole in it would be
-// worse than none.
+// told as INTERNAL. Where the parameter `reason` has texts of its own under a code, they are taken: a key may be refused
+// for sixteen reasons, and each has another remedy. The detail is empty when a parameter it needs is missing: a sentence
+// with a hole in it would be worse than none.
 func (c *Catalogue) Problem(locale, code string, params map[string]string) (title, detail string) {
 	if _, ok := c.lookup(locale, "problem."+code+".title"); !ok {
 		code = "INTERNAL"
+	}
+	if _, ok := c.lookup(locale, "problem."+code+"."+params["reason"]+".title"); ok {
+		code += "." + params["reason"]
 	}
 	key := "problem." + code + ".detail"
 	if raw, _ := c.lookup(locale, key); complete(raw, params) {
 		detail = fill(raw, params)
 	}
 	return c.Text(locale, "problem."+code+".title", nil), detail
+}
+
+// KeyHelp is what the form of a kind of key says of a field; field "" is of the kind as a whole. "" when there is nothing
+// to say.
+func (c *Catalogue) KeyHelp(locale, kind, field string) string {
+	for _, key := range []string{"key.help." + kind + "." + field, "key.help." + field} {
+		if field == "" {
+			key = "key.help." + kind
+		}
+		if text, ok := c.lookup(locale, key); ok {
+			return text
+		}
+	}
+	return ""
 }
 
 // AnalysisError explains the code of a failed analysis. The kind of the key ("openai", "azure_openai", "compatible")

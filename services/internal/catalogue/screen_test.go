@@ -105,7 +105,53 @@ func serverKeys() []string {
 	for n := 1; n <= examples; n++ {
 		keys = append(keys, "example."+strconv.Itoa(n)+".name", "example."+strconv.Itoa(n)+".text")
 	}
+	for key := range helpKeys() {
+		keys = append(keys, key)
+	}
 	return append(keys, findingKeys()...)
+}
+
+// helpKeys are what the form of a key says of its fields: by kind, of those that every form of key-registry has.
+func helpKeys() map[string]bool {
+	fields := []string{
+		"name", "secret", "organizationId", "projectId", "model", "baseUrl", "deployment", "apiVersion", "maxOutputTokens", "memo",
+	}
+	keys := map[string]bool{}
+	for _, kind := range []string{"openai", "azure_openai", "compatible"} {
+		keys["key.help."+kind] = true
+		for _, field := range fields {
+			keys["key.help."+kind+"."+field], keys["key.help."+field] = true, true
+		}
+	}
+	return keys
+}
+
+// The form helps with every field, and says which rights a key needs: a key without them lists models and answers nothing.
+func TestTheFormOfAKeyHelpsWithEveryField(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	for _, locale := range Locales() {
+		for kind, fields := range map[string]string{
+			"openai":       " name secret organizationId projectId model baseUrl maxOutputTokens memo",
+			"azure_openai": " name secret baseUrl deployment apiVersion model maxOutputTokens memo",
+			"compatible":   " name secret baseUrl model organizationId projectId maxOutputTokens memo",
+		} {
+			for field := range strings.SplitSeq(fields, " ") {
+				if c.KeyHelp(locale, kind, field) == "" {
+					t.Errorf("%s: no help with %s of %s", locale, field, kind)
+				}
+			}
+		}
+		help := c.KeyHelp(locale, "openai", "secret")
+		for _, right := range []string{"All", "Restricted", "Models: Read", "Model capabilities: Write", "You"} {
+			if !strings.Contains(help, right) {
+				t.Errorf("%s does not name %q: %q", locale, right, help)
+			}
+		}
+		if c.KeyHelp(locale, "openai", "nothing") != "" || c.KeyHelp(locale, "other", "") != "" {
+			t.Errorf("%s: help with what is not there", locale)
+		}
+	}
 }
 
 // Every sentence about a call has to say which one: a reader has many, and the screen that asked may be long closed.

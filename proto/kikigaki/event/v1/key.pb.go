@@ -142,7 +142,20 @@ type KeySaved struct {
 	// When the provider last accepted the key. Absent: never verified.
 	VerifiedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	// Day the provider shuts the model down, if it said so.
-	ShutdownDate  *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=shutdown_date,json=shutdownDate,proto3" json:"shutdown_date,omitempty"`
+	ShutdownDate *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=shutdown_date,json=shutdownDate,proto3" json:"shutdown_date,omitempty"`
+	// Azure's name of the deployment that is asked; empty: the model's name is the deployment's.
+	Deployment string `protobuf:"bytes,20,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// Azure's api-version, for its older paths; empty: the v1 endpoint, which needs none.
+	ApiVersion string `protobuf:"bytes,21,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	// The model that the provider said it answered with, when it is another than was asked for.
+	ServedModel string `protobuf:"bytes,22,opt,name=served_model,json=servedModel,proto3" json:"served_model,omitempty"`
+	// The organization and the project as the provider named them; empty: it did not.
+	ToldOrganization string `protobuf:"bytes,23,opt,name=told_organization,json=toldOrganization,proto3" json:"told_organization,omitempty"`
+	ToldProject      string `protobuf:"bytes,24,opt,name=told_project,json=toldProject,proto3" json:"told_project,omitempty"`
+	// The server has refused max_completion_tokens and takes the older max_tokens.
+	OldLimit bool `protobuf:"varint,25,opt,name=old_limit,json=oldLimit,proto3" json:"old_limit,omitempty"`
+	// What the provider said when it last refused a key that it had accepted before. Absent: it has not since verified_at.
+	Refused       *KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -296,6 +309,153 @@ func (x *KeySaved) GetShutdownDate() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *KeySaved) GetDeployment() string {
+	if x != nil {
+		return x.Deployment
+	}
+	return ""
+}
+
+func (x *KeySaved) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
+func (x *KeySaved) GetServedModel() string {
+	if x != nil {
+		return x.ServedModel
+	}
+	return ""
+}
+
+func (x *KeySaved) GetToldOrganization() string {
+	if x != nil {
+		return x.ToldOrganization
+	}
+	return ""
+}
+
+func (x *KeySaved) GetToldProject() string {
+	if x != nil {
+		return x.ToldProject
+	}
+	return ""
+}
+
+func (x *KeySaved) GetOldLimit() bool {
+	if x != nil {
+		return x.OldLimit
+	}
+	return false
+}
+
+func (x *KeySaved) GetRefused() *KeyRefusal {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+// KeyRefusal is a provider's no, in words that hold no part of the secret.
+type KeyRefusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	At    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// The field at fault as the API names it, e.g. "secret" or "model".
+	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	// Why, in one word of ours, e.g. "key", "scope", "credit", "model".
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// HTTP status of the provider's answer; 0 when none came.
+	Status int32 `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
+	// The provider's own code, e.g. invalid_api_key.
+	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
+	// The provider's own words.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyRefusal) Reset() {
+	*x = KeyRefusal{}
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyRefusal) ProtoMessage() {}
+
+func (x *KeyRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyRefusal.ProtoReflect.Descriptor instead.
+func (*KeyRefusal) Descriptor() ([]byte, []int) {
+	return file_kikigaki_event_v1_key_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *KeyRefusal) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *KeyRefusal) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *KeyRefusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *KeyRefusal) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *KeyRefusal) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *KeyRefusal) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *KeyRefusal) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // ProviderLimits is what the provider said about its limits per minute; 0 means not told.
 type ProviderLimits struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -309,7 +469,7 @@ type ProviderLimits struct {
 
 func (x *ProviderLimits) Reset() {
 	*x = ProviderLimits{}
-	mi := &file_kikigaki_event_v1_key_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +481,7 @@ func (x *ProviderLimits) String() string {
 func (*ProviderLimits) ProtoMessage() {}
 
 func (x *ProviderLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_key_proto_msgTypes[2]
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +494,7 @@ func (x *ProviderLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderLimits.ProtoReflect.Descriptor instead.
 func (*ProviderLimits) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_key_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_event_v1_key_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ProviderLimits) GetRequestsPerMinute() int64 {
@@ -369,7 +529,7 @@ type KeyDeleted struct {
 
 func (x *KeyDeleted) Reset() {
 	*x = KeyDeleted{}
-	mi := &file_kikigaki_event_v1_key_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +541,7 @@ func (x *KeyDeleted) String() string {
 func (*KeyDeleted) ProtoMessage() {}
 
 func (x *KeyDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_key_proto_msgTypes[3]
+	mi := &file_kikigaki_event_v1_key_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +554,7 @@ func (x *KeyDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyDeleted.ProtoReflect.Descriptor instead.
 func (*KeyDeleted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_key_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_event_v1_key_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *KeyDeleted) GetId() string {
@@ -420,7 +580,7 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\x04meta\x18\x01 \x01(\v2\x17.kikigaki.event.v1.MetaR\x04meta\x123\n" +
 	"\x05saved\x18\x02 \x01(\v2\x1b.kikigaki.event.v1.KeySavedH\x00R\x05saved\x129\n" +
 	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeletedB\x06\n" +
-	"\x04kind\"\xd1\x04\n" +
+	"\x04kind\"\xdb\x06\n" +
 	"\bKeySaved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12\x12\n" +
@@ -442,7 +602,27 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\x06limits\x18\x0f \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x06limits\x12;\n" +
 	"\vverified_at\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"verifiedAt\x12?\n" +
-	"\rshutdown_date\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\fshutdownDate\"\x93\x01\n" +
+	"\rshutdown_date\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\fshutdownDate\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x14 \x01(\tR\n" +
+	"deployment\x12\x1f\n" +
+	"\vapi_version\x18\x15 \x01(\tR\n" +
+	"apiVersion\x12!\n" +
+	"\fserved_model\x18\x16 \x01(\tR\vservedModel\x12+\n" +
+	"\x11told_organization\x18\x17 \x01(\tR\x10toldOrganization\x12!\n" +
+	"\ftold_project\x18\x18 \x01(\tR\vtoldProject\x12\x1b\n" +
+	"\told_limit\x18\x19 \x01(\bR\boldLimit\x127\n" +
+	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\"\xcb\x01\n" +
+	"\n" +
+	"KeyRefusal\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\x05R\x06status\x12\x12\n" +
+	"\x04code\x18\x05 \x01(\tR\x04code\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tR\trequestId\"\x93\x01\n" +
 	"\x0eProviderLimits\x12.\n" +
 	"\x13requests_per_minute\x18\x01 \x01(\x03R\x11requestsPerMinute\x12*\n" +
 	"\x11tokens_per_minute\x18\x02 \x01(\x03R\x0ftokensPerMinute\x12%\n" +
@@ -464,27 +644,30 @@ func file_kikigaki_event_v1_key_proto_rawDescGZIP() []byte {
 	return file_kikigaki_event_v1_key_proto_rawDescData
 }
 
-var file_kikigaki_event_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kikigaki_event_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_kikigaki_event_v1_key_proto_goTypes = []any{
 	(*KeyEvent)(nil),              // 0: kikigaki.event.v1.KeyEvent
 	(*KeySaved)(nil),              // 1: kikigaki.event.v1.KeySaved
-	(*ProviderLimits)(nil),        // 2: kikigaki.event.v1.ProviderLimits
-	(*KeyDeleted)(nil),            // 3: kikigaki.event.v1.KeyDeleted
-	(*Meta)(nil),                  // 4: kikigaki.event.v1.Meta
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*KeyRefusal)(nil),            // 2: kikigaki.event.v1.KeyRefusal
+	(*ProviderLimits)(nil),        // 3: kikigaki.event.v1.ProviderLimits
+	(*KeyDeleted)(nil),            // 4: kikigaki.event.v1.KeyDeleted
+	(*Meta)(nil),                  // 5: kikigaki.event.v1.Meta
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_kikigaki_event_v1_key_proto_depIdxs = []int32{
-	4, // 0: kikigaki.event.v1.KeyEvent.meta:type_name -> kikigaki.event.v1.Meta
+	5, // 0: kikigaki.event.v1.KeyEvent.meta:type_name -> kikigaki.event.v1.Meta
 	1, // 1: kikigaki.event.v1.KeyEvent.saved:type_name -> kikigaki.event.v1.KeySaved
-	3, // 2: kikigaki.event.v1.KeyEvent.deleted:type_name -> kikigaki.event.v1.KeyDeleted
-	2, // 3: kikigaki.event.v1.KeySaved.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	5, // 4: kikigaki.event.v1.KeySaved.verified_at:type_name -> google.protobuf.Timestamp
-	5, // 5: kikigaki.event.v1.KeySaved.shutdown_date:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 2: kikigaki.event.v1.KeyEvent.deleted:type_name -> kikigaki.event.v1.KeyDeleted
+	3, // 3: kikigaki.event.v1.KeySaved.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	6, // 4: kikigaki.event.v1.KeySaved.verified_at:type_name -> google.protobuf.Timestamp
+	6, // 5: kikigaki.event.v1.KeySaved.shutdown_date:type_name -> google.protobuf.Timestamp
+	2, // 6: kikigaki.event.v1.KeySaved.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	6, // 7: kikigaki.event.v1.KeyRefusal.at:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_key_proto_init() }
@@ -503,7 +686,7 @@ func file_kikigaki_event_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_event_v1_key_proto_rawDesc), len(file_kikigaki_event_v1_key_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -46,8 +46,23 @@ type Key struct {
 	ShutdownDate    *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=shutdown_date,json=shutdownDate,proto3" json:"shutdown_date,omitempty"`
 	Revision        uint32                 `protobuf:"varint,14,opt,name=revision,proto3" json:"revision,omitempty"`
 	Lane            string                 `protobuf:"bytes,15,opt,name=lane,proto3" json:"lane,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Azure's deployment; empty: the model's name is the deployment's.
+	Deployment string `protobuf:"bytes,20,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// Azure's api-version; empty: the v1 endpoint.
+	ApiVersion string `protobuf:"bytes,21,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
+	// The model that answered, when it is another than was asked for.
+	ServedModel string `protobuf:"bytes,22,opt,name=served_model,json=servedModel,proto3" json:"served_model,omitempty"`
+	// The organization and the project as the provider named them.
+	ToldOrganization string `protobuf:"bytes,23,opt,name=told_organization,json=toldOrganization,proto3" json:"told_organization,omitempty"`
+	ToldProject      string `protobuf:"bytes,24,opt,name=told_project,json=toldProject,proto3" json:"told_project,omitempty"`
+	// The server takes max_tokens and refuses max_completion_tokens.
+	OldLimit bool `protobuf:"varint,25,opt,name=old_limit,json=oldLimit,proto3" json:"old_limit,omitempty"`
+	// The provider's last no since verified_at; absent: none.
+	Refused *v1.KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
+	// What the data file knows of the model; absent: nothing.
+	ModelFacts    *ModelFacts `protobuf:"bytes,27,opt,name=model_facts,json=modelFacts,proto3" json:"model_facts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
@@ -185,6 +200,178 @@ func (x *Key) GetLane() string {
 	return ""
 }
 
+func (x *Key) GetDeployment() string {
+	if x != nil {
+		return x.Deployment
+	}
+	return ""
+}
+
+func (x *Key) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
+func (x *Key) GetServedModel() string {
+	if x != nil {
+		return x.ServedModel
+	}
+	return ""
+}
+
+func (x *Key) GetToldOrganization() string {
+	if x != nil {
+		return x.ToldOrganization
+	}
+	return ""
+}
+
+func (x *Key) GetToldProject() string {
+	if x != nil {
+		return x.ToldProject
+	}
+	return ""
+}
+
+func (x *Key) GetOldLimit() bool {
+	if x != nil {
+		return x.OldLimit
+	}
+	return false
+}
+
+func (x *Key) GetRefused() *v1.KeyRefusal {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+func (x *Key) GetModelFacts() *ModelFacts {
+	if x != nil {
+		return x.ModelFacts
+	}
+	return nil
+}
+
+// ModelFacts is what the installation's data file says of a model.
+type ModelFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The model's name, or the beginning that stands for a family.
+	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Tokens of input and output together.
+	ContextWindow int64 `protobuf:"varint,2,opt,name=context_window,json=contextWindow,proto3" json:"context_window,omitempty"`
+	// Tokens an answer may have at most.
+	MaxOutput int64 `protobuf:"varint,3,opt,name=max_output,json=maxOutput,proto3" json:"max_output,omitempty"`
+	// "o200k_base", "cl100k_base" or "characters".
+	Tokenizer string `protobuf:"bytes,4,opt,name=tokenizer,proto3" json:"tokenizer,omitempty"`
+	// Prices in US dollars for a million tokens, as decimals; empty: not known.
+	InputPrice  string `protobuf:"bytes,5,opt,name=input_price,json=inputPrice,proto3" json:"input_price,omitempty"`
+	CachedPrice string `protobuf:"bytes,6,opt,name=cached_price,json=cachedPrice,proto3" json:"cached_price,omitempty"`
+	OutputPrice string `protobuf:"bytes,7,opt,name=output_price,json=outputPrice,proto3" json:"output_price,omitempty"`
+	// The day the provider shuts the model down, as 2027-01-14; empty: not announced when the file was made.
+	ShutdownDate string `protobuf:"bytes,8,opt,name=shutdown_date,json=shutdownDate,proto3" json:"shutdown_date,omitempty"`
+	// The day of the file, as 2026-11-05.
+	AsOf          string `protobuf:"bytes,9,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelFacts) Reset() {
+	*x = ModelFacts{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelFacts) ProtoMessage() {}
+
+func (x *ModelFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelFacts.ProtoReflect.Descriptor instead.
+func (*ModelFacts) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ModelFacts) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetContextWindow() int64 {
+	if x != nil {
+		return x.ContextWindow
+	}
+	return 0
+}
+
+func (x *ModelFacts) GetMaxOutput() int64 {
+	if x != nil {
+		return x.MaxOutput
+	}
+	return 0
+}
+
+func (x *ModelFacts) GetTokenizer() string {
+	if x != nil {
+		return x.Tokenizer
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetInputPrice() string {
+	if x != nil {
+		return x.InputPrice
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetCachedPrice() string {
+	if x != nil {
+		return x.CachedPrice
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetOutputPrice() string {
+	if x != nil {
+		return x.OutputPrice
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetShutdownDate() string {
+	if x != nil {
+		return x.ShutdownDate
+	}
+	return ""
+}
+
+func (x *ModelFacts) GetAsOf() string {
+	if x != nil {
+		return x.AsOf
+	}
+	return ""
+}
+
 // KeyDraft is what a caller may set.
 type KeyDraft struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -198,19 +385,23 @@ type KeyDraft struct {
 	ProjectId string `protobuf:"bytes,5,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	// Empty means the installation's default.
 	BaseUrl string `protobuf:"bytes,6,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
-	// 1 to 255 characters.
+	// At most 255 characters, any name. Empty: for openai the data file's default, for azure_openai the deployment's name.
 	Model string `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
 	// 0 to 1,000,000; 0 means 4,000.
 	MaxOutputTokens int32 `protobuf:"varint,8,opt,name=max_output_tokens,json=maxOutputTokens,proto3" json:"max_output_tokens,omitempty"`
 	// At most 500 characters.
-	Memo          string `protobuf:"bytes,9,opt,name=memo,proto3" json:"memo,omitempty"`
+	Memo string `protobuf:"bytes,9,opt,name=memo,proto3" json:"memo,omitempty"`
+	// At most 255 characters; azure_openai only.
+	Deployment string `protobuf:"bytes,20,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// At most 40 characters, as 2024-10-21 or 2025-04-01-preview; azure_openai only.
+	ApiVersion    string `protobuf:"bytes,21,opt,name=api_version,json=apiVersion,proto3" json:"api_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *KeyDraft) Reset() {
 	*x = KeyDraft{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[1]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -222,7 +413,7 @@ func (x *KeyDraft) String() string {
 func (*KeyDraft) ProtoMessage() {}
 
 func (x *KeyDraft) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[1]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -235,7 +426,7 @@ func (x *KeyDraft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyDraft.ProtoReflect.Descriptor instead.
 func (*KeyDraft) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{1}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *KeyDraft) GetKind() string {
@@ -301,16 +492,32 @@ func (x *KeyDraft) GetMemo() string {
 	return ""
 }
 
+func (x *KeyDraft) GetDeployment() string {
+	if x != nil {
+		return x.Deployment
+	}
+	return ""
+}
+
+func (x *KeyDraft) GetApiVersion() string {
+	if x != nil {
+		return x.ApiVersion
+	}
+	return ""
+}
+
 type CreateKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Draft         *KeyDraft              `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Draft *KeyDraft              `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"`
+	// Saves the key unverified when the provider could not be asked (KEY_UNREACHABLE), never when it refused.
+	SaveUnverified bool `protobuf:"varint,2,opt,name=save_unverified,json=saveUnverified,proto3" json:"save_unverified,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[2]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +529,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[2]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +542,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateKeyRequest) GetDraft() *KeyDraft {
@@ -343,6 +550,13 @@ func (x *CreateKeyRequest) GetDraft() *KeyDraft {
 		return x.Draft
 	}
 	return nil
+}
+
+func (x *CreateKeyRequest) GetSaveUnverified() bool {
+	if x != nil {
+		return x.SaveUnverified
+	}
+	return false
 }
 
 type CreateKeyResponse struct {
@@ -355,7 +569,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[3]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -367,7 +581,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[3]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -380,7 +594,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -407,7 +621,7 @@ type GetKeyRequest struct {
 
 func (x *GetKeyRequest) Reset() {
 	*x = GetKeyRequest{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[4]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +633,7 @@ func (x *GetKeyRequest) String() string {
 func (*GetKeyRequest) ProtoMessage() {}
 
 func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[4]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +646,7 @@ func (x *GetKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{4}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetKeyRequest) GetId() string {
@@ -459,7 +673,7 @@ type GetKeyResponse struct {
 
 func (x *GetKeyResponse) Reset() {
 	*x = GetKeyResponse{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[5]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -471,7 +685,7 @@ func (x *GetKeyResponse) String() string {
 func (*GetKeyResponse) ProtoMessage() {}
 
 func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[5]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -484,7 +698,7 @@ func (x *GetKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetKeyResponse.ProtoReflect.Descriptor instead.
 func (*GetKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{5}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetKeyResponse) GetKey() *Key {
@@ -510,7 +724,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[6]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -522,7 +736,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[6]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -535,7 +749,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{6}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListKeysRequest) GetMinPosition() string {
@@ -555,7 +769,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[7]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +781,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[7]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +794,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{7}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -597,6 +811,528 @@ func (x *ListKeysResponse) GetPosition() string {
 	return ""
 }
 
+// UpdateKeyRequest names what changes; what is absent stays.
+type UpdateKeyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision that the change is based on; 0 is REVISION_REQUIRED.
+	Revision        uint32  `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Name            *string `protobuf:"bytes,3,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Secret          *string `protobuf:"bytes,4,opt,name=secret,proto3,oneof" json:"secret,omitempty"`
+	OrganizationId  *string `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
+	ProjectId       *string `protobuf:"bytes,6,opt,name=project_id,json=projectId,proto3,oneof" json:"project_id,omitempty"`
+	BaseUrl         *string `protobuf:"bytes,7,opt,name=base_url,json=baseUrl,proto3,oneof" json:"base_url,omitempty"`
+	Model           *string `protobuf:"bytes,8,opt,name=model,proto3,oneof" json:"model,omitempty"`
+	MaxOutputTokens *int32  `protobuf:"varint,9,opt,name=max_output_tokens,json=maxOutputTokens,proto3,oneof" json:"max_output_tokens,omitempty"`
+	Memo            *string `protobuf:"bytes,10,opt,name=memo,proto3,oneof" json:"memo,omitempty"`
+	Deployment      *string `protobuf:"bytes,11,opt,name=deployment,proto3,oneof" json:"deployment,omitempty"`
+	ApiVersion      *string `protobuf:"bytes,12,opt,name=api_version,json=apiVersion,proto3,oneof" json:"api_version,omitempty"`
+	// As in CreateKeyRequest.
+	SaveUnverified bool `protobuf:"varint,13,opt,name=save_unverified,json=saveUnverified,proto3" json:"save_unverified,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *UpdateKeyRequest) Reset() {
+	*x = UpdateKeyRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateKeyRequest) ProtoMessage() {}
+
+func (x *UpdateKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateKeyRequest.ProtoReflect.Descriptor instead.
+func (*UpdateKeyRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateKeyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *UpdateKeyRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetSecret() string {
+	if x != nil && x.Secret != nil {
+		return *x.Secret
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetOrganizationId() string {
+	if x != nil && x.OrganizationId != nil {
+		return *x.OrganizationId
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetProjectId() string {
+	if x != nil && x.ProjectId != nil {
+		return *x.ProjectId
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetBaseUrl() string {
+	if x != nil && x.BaseUrl != nil {
+		return *x.BaseUrl
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetModel() string {
+	if x != nil && x.Model != nil {
+		return *x.Model
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetMaxOutputTokens() int32 {
+	if x != nil && x.MaxOutputTokens != nil {
+		return *x.MaxOutputTokens
+	}
+	return 0
+}
+
+func (x *UpdateKeyRequest) GetMemo() string {
+	if x != nil && x.Memo != nil {
+		return *x.Memo
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetDeployment() string {
+	if x != nil && x.Deployment != nil {
+		return *x.Deployment
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetApiVersion() string {
+	if x != nil && x.ApiVersion != nil {
+		return *x.ApiVersion
+	}
+	return ""
+}
+
+func (x *UpdateKeyRequest) GetSaveUnverified() bool {
+	if x != nil {
+		return x.SaveUnverified
+	}
+	return false
+}
+
+type UpdateKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateKeyResponse) Reset() {
+	*x = UpdateKeyResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateKeyResponse) ProtoMessage() {}
+
+func (x *UpdateKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateKeyResponse.ProtoReflect.Descriptor instead.
+func (*UpdateKeyResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateKeyResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *UpdateKeyResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+type VerifyKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyKeyRequest) Reset() {
+	*x = VerifyKeyRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyKeyRequest) ProtoMessage() {}
+
+func (x *VerifyKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyKeyRequest.ProtoReflect.Descriptor instead.
+func (*VerifyKeyRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *VerifyKeyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type VerifyKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyKeyResponse) Reset() {
+	*x = VerifyKeyResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyKeyResponse) ProtoMessage() {}
+
+func (x *VerifyKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyKeyResponse.ProtoReflect.Descriptor instead.
+func (*VerifyKeyResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *VerifyKeyResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *VerifyKeyResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+type GetKeyFormRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyFormRequest) Reset() {
+	*x = GetKeyFormRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyFormRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyFormRequest) ProtoMessage() {}
+
+func (x *GetKeyFormRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyFormRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyFormRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{13}
+}
+
+type GetKeyFormResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kinds []*KeyKindForm         `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`
+	// Models of the data file, those that may be suggested.
+	Models []*ModelFacts `protobuf:"bytes,2,rep,name=models,proto3" json:"models,omitempty"`
+	// The model of a new key of OpenAI that names none.
+	DefaultModel string `protobuf:"bytes,3,opt,name=default_model,json=defaultModel,proto3" json:"default_model,omitempty"`
+	// The day of the data file, as 2026-11-05.
+	ModelsAsOf    string `protobuf:"bytes,4,opt,name=models_as_of,json=modelsAsOf,proto3" json:"models_as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyFormResponse) Reset() {
+	*x = GetKeyFormResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyFormResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyFormResponse) ProtoMessage() {}
+
+func (x *GetKeyFormResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyFormResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyFormResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GetKeyFormResponse) GetKinds() []*KeyKindForm {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *GetKeyFormResponse) GetModels() []*ModelFacts {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *GetKeyFormResponse) GetDefaultModel() string {
+	if x != nil {
+		return x.DefaultModel
+	}
+	return ""
+}
+
+func (x *GetKeyFormResponse) GetModelsAsOf() string {
+	if x != nil {
+		return x.ModelsAsOf
+	}
+	return ""
+}
+
+// KeyKindForm is the form of one kind of key.
+type KeyKindForm struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Fields        []*KeyFormField        `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyKindForm) Reset() {
+	*x = KeyKindForm{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyKindForm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyKindForm) ProtoMessage() {}
+
+func (x *KeyKindForm) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyKindForm.ProtoReflect.Descriptor instead.
+func (*KeyKindForm) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *KeyKindForm) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *KeyKindForm) GetFields() []*KeyFormField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// KeyFormField is a field of the form. Its help is in the catalogue under key.help.<kind>.<name>, or key.help.<name>.
+type KeyFormField struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Required bool                   `protobuf:"varint,2,opt,name=required,proto3" json:"required,omitempty"`
+	// Characters it may have; 0 for a number.
+	MaxLength int32 `protobuf:"varint,3,opt,name=max_length,json=maxLength,proto3" json:"max_length,omitempty"`
+	// What an empty field means; empty when it means nothing.
+	DefaultValue  string `protobuf:"bytes,4,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyFormField) Reset() {
+	*x = KeyFormField{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyFormField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyFormField) ProtoMessage() {}
+
+func (x *KeyFormField) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyFormField.ProtoReflect.Descriptor instead.
+func (*KeyFormField) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *KeyFormField) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *KeyFormField) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *KeyFormField) GetMaxLength() int32 {
+	if x != nil {
+		return x.MaxLength
+	}
+	return 0
+}
+
+func (x *KeyFormField) GetDefaultValue() string {
+	if x != nil {
+		return x.DefaultValue
+	}
+	return ""
+}
+
 type DeleteKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -608,7 +1344,7 @@ type DeleteKeyRequest struct {
 
 func (x *DeleteKeyRequest) Reset() {
 	*x = DeleteKeyRequest{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[8]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +1356,7 @@ func (x *DeleteKeyRequest) String() string {
 func (*DeleteKeyRequest) ProtoMessage() {}
 
 func (x *DeleteKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[8]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +1369,7 @@ func (x *DeleteKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeyRequest.ProtoReflect.Descriptor instead.
 func (*DeleteKeyRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{8}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeleteKeyRequest) GetId() string {
@@ -659,7 +1395,7 @@ type DeleteKeyResponse struct {
 
 func (x *DeleteKeyResponse) Reset() {
 	*x = DeleteKeyResponse{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[9]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +1407,7 @@ func (x *DeleteKeyResponse) String() string {
 func (*DeleteKeyResponse) ProtoMessage() {}
 
 func (x *DeleteKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[9]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +1420,7 @@ func (x *DeleteKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeyResponse.ProtoReflect.Descriptor instead.
 func (*DeleteKeyResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{9}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeleteKeyResponse) GetPosition() string {
@@ -703,7 +1439,7 @@ type ReleaseSecretRequest struct {
 
 func (x *ReleaseSecretRequest) Reset() {
 	*x = ReleaseSecretRequest{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[10]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -715,7 +1451,7 @@ func (x *ReleaseSecretRequest) String() string {
 func (*ReleaseSecretRequest) ProtoMessage() {}
 
 func (x *ReleaseSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[10]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -728,7 +1464,7 @@ func (x *ReleaseSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseSecretRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseSecretRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{10}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReleaseSecretRequest) GetId() string {
@@ -750,7 +1486,7 @@ type ReleaseSecretResponse struct {
 
 func (x *ReleaseSecretResponse) Reset() {
 	*x = ReleaseSecretResponse{}
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[11]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -762,7 +1498,7 @@ func (x *ReleaseSecretResponse) String() string {
 func (*ReleaseSecretResponse) ProtoMessage() {}
 
 func (x *ReleaseSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_key_v1_key_proto_msgTypes[11]
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -775,7 +1511,7 @@ func (x *ReleaseSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseSecretResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseSecretResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{11}
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReleaseSecretResponse) GetSecret() string {
@@ -803,7 +1539,7 @@ var File_kikigaki_key_v1_key_proto protoreflect.FileDescriptor
 
 const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x19kikigaki/key/v1/key.proto\x12\x0fkikigaki.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkikigaki/event/v1/key.proto\"\x80\x04\n" +
+	"\x19kikigaki/key/v1/key.proto\x12\x0fkikigaki.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkikigaki/event/v1/key.proto\"\xc8\x06\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -823,7 +1559,32 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"verifiedAt\x12?\n" +
 	"\rshutdown_date\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fshutdownDate\x12\x1a\n" +
 	"\brevision\x18\x0e \x01(\rR\brevision\x12\x12\n" +
-	"\x04lane\x18\x0f \x01(\tR\x04lane\"\x83\x02\n" +
+	"\x04lane\x18\x0f \x01(\tR\x04lane\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x14 \x01(\tR\n" +
+	"deployment\x12\x1f\n" +
+	"\vapi_version\x18\x15 \x01(\tR\n" +
+	"apiVersion\x12!\n" +
+	"\fserved_model\x18\x16 \x01(\tR\vservedModel\x12+\n" +
+	"\x11told_organization\x18\x17 \x01(\tR\x10toldOrganization\x12!\n" +
+	"\ftold_project\x18\x18 \x01(\tR\vtoldProject\x12\x1b\n" +
+	"\told_limit\x18\x19 \x01(\bR\boldLimit\x127\n" +
+	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\x12<\n" +
+	"\vmodel_facts\x18\x1b \x01(\v2\x1b.kikigaki.key.v1.ModelFactsR\n" +
+	"modelFacts\"\xa7\x02\n" +
+	"\n" +
+	"ModelFacts\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12%\n" +
+	"\x0econtext_window\x18\x02 \x01(\x03R\rcontextWindow\x12\x1d\n" +
+	"\n" +
+	"max_output\x18\x03 \x01(\x03R\tmaxOutput\x12\x1c\n" +
+	"\ttokenizer\x18\x04 \x01(\tR\ttokenizer\x12\x1f\n" +
+	"\vinput_price\x18\x05 \x01(\tR\n" +
+	"inputPrice\x12!\n" +
+	"\fcached_price\x18\x06 \x01(\tR\vcachedPrice\x12!\n" +
+	"\foutput_price\x18\a \x01(\tR\voutputPrice\x12#\n" +
+	"\rshutdown_date\x18\b \x01(\tR\fshutdownDate\x12\x13\n" +
+	"\x05as_of\x18\t \x01(\tR\x04asOf\"\xc4\x02\n" +
 	"\bKeyDraft\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -834,9 +1595,15 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\bbase_url\x18\x06 \x01(\tR\abaseUrl\x12\x14\n" +
 	"\x05model\x18\a \x01(\tR\x05model\x12*\n" +
 	"\x11max_output_tokens\x18\b \x01(\x05R\x0fmaxOutputTokens\x12\x12\n" +
-	"\x04memo\x18\t \x01(\tR\x04memo\"C\n" +
+	"\x04memo\x18\t \x01(\tR\x04memo\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x14 \x01(\tR\n" +
+	"deployment\x12\x1f\n" +
+	"\vapi_version\x18\x15 \x01(\tR\n" +
+	"apiVersion\"l\n" +
 	"\x10CreateKeyRequest\x12/\n" +
-	"\x05draft\x18\x01 \x01(\v2\x19.kikigaki.key.v1.KeyDraftR\x05draft\"W\n" +
+	"\x05draft\x18\x01 \x01(\v2\x19.kikigaki.key.v1.KeyDraftR\x05draft\x12'\n" +
+	"\x0fsave_unverified\x18\x02 \x01(\bR\x0esaveUnverified\"W\n" +
 	"\x11CreateKeyResponse\x12&\n" +
 	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\tR\bposition\"B\n" +
@@ -850,7 +1617,60 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\fmin_position\x18\x01 \x01(\tR\vminPosition\"X\n" +
 	"\x10ListKeysResponse\x12(\n" +
 	"\x04keys\x18\x01 \x03(\v2\x14.kikigaki.key.v1.KeyR\x04keys\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition\">\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\xcb\x04\n" +
+	"\x10UpdateKeyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x17\n" +
+	"\x04name\x18\x03 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1b\n" +
+	"\x06secret\x18\x04 \x01(\tH\x01R\x06secret\x88\x01\x01\x12,\n" +
+	"\x0forganization_id\x18\x05 \x01(\tH\x02R\x0eorganizationId\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"project_id\x18\x06 \x01(\tH\x03R\tprojectId\x88\x01\x01\x12\x1e\n" +
+	"\bbase_url\x18\a \x01(\tH\x04R\abaseUrl\x88\x01\x01\x12\x19\n" +
+	"\x05model\x18\b \x01(\tH\x05R\x05model\x88\x01\x01\x12/\n" +
+	"\x11max_output_tokens\x18\t \x01(\x05H\x06R\x0fmaxOutputTokens\x88\x01\x01\x12\x17\n" +
+	"\x04memo\x18\n" +
+	" \x01(\tH\aR\x04memo\x88\x01\x01\x12#\n" +
+	"\n" +
+	"deployment\x18\v \x01(\tH\bR\n" +
+	"deployment\x88\x01\x01\x12$\n" +
+	"\vapi_version\x18\f \x01(\tH\tR\n" +
+	"apiVersion\x88\x01\x01\x12'\n" +
+	"\x0fsave_unverified\x18\r \x01(\bR\x0esaveUnverifiedB\a\n" +
+	"\x05_nameB\t\n" +
+	"\a_secretB\x12\n" +
+	"\x10_organization_idB\r\n" +
+	"\v_project_idB\v\n" +
+	"\t_base_urlB\b\n" +
+	"\x06_modelB\x14\n" +
+	"\x12_max_output_tokensB\a\n" +
+	"\x05_memoB\r\n" +
+	"\v_deploymentB\x0e\n" +
+	"\f_api_version\"W\n" +
+	"\x11UpdateKeyResponse\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\"\n" +
+	"\x10VerifyKeyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"W\n" +
+	"\x11VerifyKeyResponse\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"\x13\n" +
+	"\x11GetKeyFormRequest\"\xc4\x01\n" +
+	"\x12GetKeyFormResponse\x122\n" +
+	"\x05kinds\x18\x01 \x03(\v2\x1c.kikigaki.key.v1.KeyKindFormR\x05kinds\x123\n" +
+	"\x06models\x18\x02 \x03(\v2\x1b.kikigaki.key.v1.ModelFactsR\x06models\x12#\n" +
+	"\rdefault_model\x18\x03 \x01(\tR\fdefaultModel\x12 \n" +
+	"\fmodels_as_of\x18\x04 \x01(\tR\n" +
+	"modelsAsOf\"X\n" +
+	"\vKeyKindForm\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x125\n" +
+	"\x06fields\x18\x02 \x03(\v2\x1d.kikigaki.key.v1.KeyFormFieldR\x06fields\"\x82\x01\n" +
+	"\fKeyFormField\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brequired\x18\x02 \x01(\bR\brequired\x12\x1d\n" +
+	"\n" +
+	"max_length\x18\x03 \x01(\x05R\tmaxLength\x12#\n" +
+	"\rdefault_value\x18\x04 \x01(\tR\fdefaultValue\">\n" +
 	"\x10DeleteKeyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\"/\n" +
@@ -861,12 +1681,16 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\x15ReleaseSecretResponse\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x19\n" +
 	"\bbase_url\x18\x02 \x01(\tR\abaseUrl\x12&\n" +
-	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key2\xbf\x03\n" +
+	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key2\xc3\x05\n" +
 	"\n" +
 	"KeyService\x12R\n" +
 	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12N\n" +
 	"\x06GetKey\x12\x1e.kikigaki.key.v1.GetKeyRequest\x1a\x1f.kikigaki.key.v1.GetKeyResponse\"\x03\x90\x02\x01\x12T\n" +
 	"\bListKeys\x12 .kikigaki.key.v1.ListKeysRequest\x1a!.kikigaki.key.v1.ListKeysResponse\"\x03\x90\x02\x01\x12R\n" +
+	"\tUpdateKey\x12!.kikigaki.key.v1.UpdateKeyRequest\x1a\".kikigaki.key.v1.UpdateKeyResponse\x12R\n" +
+	"\tVerifyKey\x12!.kikigaki.key.v1.VerifyKeyRequest\x1a\".kikigaki.key.v1.VerifyKeyResponse\x12Z\n" +
+	"\n" +
+	"GetKeyForm\x12\".kikigaki.key.v1.GetKeyFormRequest\x1a#.kikigaki.key.v1.GetKeyFormResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12c\n" +
 	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01B:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
 
@@ -882,47 +1706,70 @@ func file_kikigaki_key_v1_key_proto_rawDescGZIP() []byte {
 	return file_kikigaki_key_v1_key_proto_rawDescData
 }
 
-var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_kikigaki_key_v1_key_proto_goTypes = []any{
 	(*Key)(nil),                   // 0: kikigaki.key.v1.Key
-	(*KeyDraft)(nil),              // 1: kikigaki.key.v1.KeyDraft
-	(*CreateKeyRequest)(nil),      // 2: kikigaki.key.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),     // 3: kikigaki.key.v1.CreateKeyResponse
-	(*GetKeyRequest)(nil),         // 4: kikigaki.key.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),        // 5: kikigaki.key.v1.GetKeyResponse
-	(*ListKeysRequest)(nil),       // 6: kikigaki.key.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),      // 7: kikigaki.key.v1.ListKeysResponse
-	(*DeleteKeyRequest)(nil),      // 8: kikigaki.key.v1.DeleteKeyRequest
-	(*DeleteKeyResponse)(nil),     // 9: kikigaki.key.v1.DeleteKeyResponse
-	(*ReleaseSecretRequest)(nil),  // 10: kikigaki.key.v1.ReleaseSecretRequest
-	(*ReleaseSecretResponse)(nil), // 11: kikigaki.key.v1.ReleaseSecretResponse
-	(*v1.ProviderLimits)(nil),     // 12: kikigaki.event.v1.ProviderLimits
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(*ModelFacts)(nil),            // 1: kikigaki.key.v1.ModelFacts
+	(*KeyDraft)(nil),              // 2: kikigaki.key.v1.KeyDraft
+	(*CreateKeyRequest)(nil),      // 3: kikigaki.key.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),     // 4: kikigaki.key.v1.CreateKeyResponse
+	(*GetKeyRequest)(nil),         // 5: kikigaki.key.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),        // 6: kikigaki.key.v1.GetKeyResponse
+	(*ListKeysRequest)(nil),       // 7: kikigaki.key.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),      // 8: kikigaki.key.v1.ListKeysResponse
+	(*UpdateKeyRequest)(nil),      // 9: kikigaki.key.v1.UpdateKeyRequest
+	(*UpdateKeyResponse)(nil),     // 10: kikigaki.key.v1.UpdateKeyResponse
+	(*VerifyKeyRequest)(nil),      // 11: kikigaki.key.v1.VerifyKeyRequest
+	(*VerifyKeyResponse)(nil),     // 12: kikigaki.key.v1.VerifyKeyResponse
+	(*GetKeyFormRequest)(nil),     // 13: kikigaki.key.v1.GetKeyFormRequest
+	(*GetKeyFormResponse)(nil),    // 14: kikigaki.key.v1.GetKeyFormResponse
+	(*KeyKindForm)(nil),           // 15: kikigaki.key.v1.KeyKindForm
+	(*KeyFormField)(nil),          // 16: kikigaki.key.v1.KeyFormField
+	(*DeleteKeyRequest)(nil),      // 17: kikigaki.key.v1.DeleteKeyRequest
+	(*DeleteKeyResponse)(nil),     // 18: kikigaki.key.v1.DeleteKeyResponse
+	(*ReleaseSecretRequest)(nil),  // 19: kikigaki.key.v1.ReleaseSecretRequest
+	(*ReleaseSecretResponse)(nil), // 20: kikigaki.key.v1.ReleaseSecretResponse
+	(*v1.ProviderLimits)(nil),     // 21: kikigaki.event.v1.ProviderLimits
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*v1.KeyRefusal)(nil),         // 23: kikigaki.event.v1.KeyRefusal
 }
 var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
-	12, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	13, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
-	13, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
-	1,  // 3: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
-	0,  // 4: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 5: kikigaki.key.v1.GetKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 6: kikigaki.key.v1.ListKeysResponse.keys:type_name -> kikigaki.key.v1.Key
-	0,  // 7: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
-	2,  // 8: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
-	4,  // 9: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
-	6,  // 10: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
-	8,  // 11: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
-	10, // 12: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
-	3,  // 13: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
-	5,  // 14: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
-	7,  // 15: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
-	9,  // 16: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
-	11, // 17: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	21, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	22, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
+	22, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
+	23, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	1,  // 4: kikigaki.key.v1.Key.model_facts:type_name -> kikigaki.key.v1.ModelFacts
+	2,  // 5: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
+	0,  // 6: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 7: kikigaki.key.v1.GetKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 8: kikigaki.key.v1.ListKeysResponse.keys:type_name -> kikigaki.key.v1.Key
+	0,  // 9: kikigaki.key.v1.UpdateKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 10: kikigaki.key.v1.VerifyKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	15, // 11: kikigaki.key.v1.GetKeyFormResponse.kinds:type_name -> kikigaki.key.v1.KeyKindForm
+	1,  // 12: kikigaki.key.v1.GetKeyFormResponse.models:type_name -> kikigaki.key.v1.ModelFacts
+	16, // 13: kikigaki.key.v1.KeyKindForm.fields:type_name -> kikigaki.key.v1.KeyFormField
+	0,  // 14: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
+	3,  // 15: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
+	5,  // 16: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
+	7,  // 17: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
+	9,  // 18: kikigaki.key.v1.KeyService.UpdateKey:input_type -> kikigaki.key.v1.UpdateKeyRequest
+	11, // 19: kikigaki.key.v1.KeyService.VerifyKey:input_type -> kikigaki.key.v1.VerifyKeyRequest
+	13, // 20: kikigaki.key.v1.KeyService.GetKeyForm:input_type -> kikigaki.key.v1.GetKeyFormRequest
+	17, // 21: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
+	19, // 22: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
+	4,  // 23: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
+	6,  // 24: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
+	8,  // 25: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
+	10, // 26: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
+	12, // 27: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
+	14, // 28: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
+	18, // 29: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
+	20, // 30: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_key_v1_key_proto_init() }
@@ -930,13 +1777,14 @@ func file_kikigaki_key_v1_key_proto_init() {
 	if File_kikigaki_key_v1_key_proto != nil {
 		return
 	}
+	file_kikigaki_key_v1_key_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_key_v1_key_proto_rawDesc), len(file_kikigaki_key_v1_key_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,9 @@ const (
 	KeyService_CreateKey_FullMethodName     = "/kikigaki.key.v1.KeyService/CreateKey"
 	KeyService_GetKey_FullMethodName        = "/kikigaki.key.v1.KeyService/GetKey"
 	KeyService_ListKeys_FullMethodName      = "/kikigaki.key.v1.KeyService/ListKeys"
+	KeyService_UpdateKey_FullMethodName     = "/kikigaki.key.v1.KeyService/UpdateKey"
+	KeyService_VerifyKey_FullMethodName     = "/kikigaki.key.v1.KeyService/VerifyKey"
+	KeyService_GetKeyForm_FullMethodName    = "/kikigaki.key.v1.KeyService/GetKeyForm"
 	KeyService_DeleteKey_FullMethodName     = "/kikigaki.key.v1.KeyService/DeleteKey"
 	KeyService_ReleaseSecret_FullMethodName = "/kikigaki.key.v1.KeyService/ReleaseSecret"
 )
@@ -35,12 +38,26 @@ const (
 // KeyService keeps provider keys. Secrets go in and never come out again but by ReleaseSecret.
 type KeyServiceClient interface {
 	// CreateKey asks the provider first (the model, then one tiny completion) and saves only what it accepted:
-	// KEY_REFUSED names the field at fault and carries the provider's redacted message. system_admin only.
+	// KEY_REFUSED names the field at fault, its parameter `reason` says why, and it carries the provider's redacted message.
+	// KEY_UNREACHABLE is trouble of the network or the provider; only then save_unverified saves all the same.
+	// system_admin only.
 	CreateKey(ctx context.Context, in *CreateKeyRequest, opts ...grpc.CallOption) (*CreateKeyResponse, error)
 	// GetKey returns one key without its secret. system_admin only.
 	GetKey(ctx context.Context, in *GetKeyRequest, opts ...grpc.CallOption) (*GetKeyResponse, error)
 	// ListKeys returns all keys of the tenant by name. system_admin only.
 	ListKeys(ctx context.Context, in *ListKeysRequest, opts ...grpc.CallOption) (*ListKeysResponse, error)
+	// UpdateKey changes some fields of a key that is at the revision given (REVISION_STALE otherwise). When what the provider
+	// sees changes, the provider is asked first, as by CreateKey. Another scheme, host or port of base_url needs the secret
+	// again (FIELD_REQUIRED of secret), because the stored one was given for the old place. The kind never changes.
+	// system_admin only.
+	UpdateKey(ctx context.Context, in *UpdateKeyRequest, opts ...grpc.CallOption) (*UpdateKeyResponse, error)
+	// VerifyKey asks the provider again and stores what it says: limits, organization, served model, shutdown date; a no is
+	// stored as the key's `refused` and answered as KEY_REFUSED. Trouble of the network changes nothing. The revision stays.
+	// system_admin only.
+	VerifyKey(ctx context.Context, in *VerifyKeyRequest, opts ...grpc.CallOption) (*VerifyKeyResponse, error)
+	// GetKeyForm says what the form of a new key has to know: each kind's fields, their lengths and defaults, and the models
+	// of the installation's data file. system_admin only.
+	GetKeyForm(ctx context.Context, in *GetKeyFormRequest, opts ...grpc.CallOption) (*GetKeyFormResponse, error)
 	// DeleteKey removes a key; KEY_IN_USE names the prompts that use it. system_admin only.
 	DeleteKey(ctx context.Context, in *DeleteKeyRequest, opts ...grpc.CallOption) (*DeleteKeyResponse, error)
 	// ReleaseSecret opens the secret for the analysis-worker's identity, and for nobody else (FORBIDDEN), together
@@ -86,6 +103,36 @@ func (c *keyServiceClient) ListKeys(ctx context.Context, in *ListKeysRequest, op
 	return out, nil
 }
 
+func (c *keyServiceClient) UpdateKey(ctx context.Context, in *UpdateKeyRequest, opts ...grpc.CallOption) (*UpdateKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_UpdateKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) VerifyKey(ctx context.Context, in *VerifyKeyRequest, opts ...grpc.CallOption) (*VerifyKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(VerifyKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_VerifyKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *keyServiceClient) GetKeyForm(ctx context.Context, in *GetKeyFormRequest, opts ...grpc.CallOption) (*GetKeyFormResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKeyFormResponse)
+	err := c.cc.Invoke(ctx, KeyService_GetKeyForm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *keyServiceClient) DeleteKey(ctx context.Context, in *DeleteKeyRequest, opts ...grpc.CallOption) (*DeleteKeyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteKeyResponse)
@@ -113,12 +160,26 @@ func (c *keyServiceClient) ReleaseSecret(ctx context.Context, in *ReleaseSecretR
 // KeyService keeps provider keys. Secrets go in and never come out again but by ReleaseSecret.
 type KeyServiceServer interface {
 	// CreateKey asks the provider first (the model, then one tiny completion) and saves only what it accepted:
-	// KEY_REFUSED names the field at fault and carries the provider's redacted message. system_admin only.
+	// KEY_REFUSED names the field at fault, its parameter `reason` says why, and it carries the provider's redacted message.
+	// KEY_UNREACHABLE is trouble of the network or the provider; only then save_unverified saves all the same.
+	// system_admin only.
 	CreateKey(context.Context, *CreateKeyRequest) (*CreateKeyResponse, error)
 	// GetKey returns one key without its secret. system_admin only.
 	GetKey(context.Context, *GetKeyRequest) (*GetKeyResponse, error)
 	// ListKeys returns all keys of the tenant by name. system_admin only.
 	ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error)
+	// UpdateKey changes some fields of a key that is at the revision given (REVISION_STALE otherwise). When what the provider
+	// sees changes, the provider is asked first, as by CreateKey. Another scheme, host or port of base_url needs the secret
+	// again (FIELD_REQUIRED of secret), because the stored one was given for the old place. The kind never changes.
+	// system_admin only.
+	UpdateKey(context.Context, *UpdateKeyRequest) (*UpdateKeyResponse, error)
+	// VerifyKey asks the provider again and stores what it says: limits, organization, served model, shutdown date; a no is
+	// stored as the key's `refused` and answered as KEY_REFUSED. Trouble of the network changes nothing. The revision stays.
+	// system_admin only.
+	VerifyKey(context.Context, *VerifyKeyRequest) (*VerifyKeyResponse, error)
+	// GetKeyForm says what the form of a new key has to know: each kind's fields, their lengths and defaults, and the models
+	// of the installation's data file. system_admin only.
+	GetKeyForm(context.Context, *GetKeyFormRequest) (*GetKeyFormResponse, error)
 	// DeleteKey removes a key; KEY_IN_USE names the prompts that use it. system_admin only.
 	DeleteKey(context.Context, *DeleteKeyRequest) (*DeleteKeyResponse, error)
 	// ReleaseSecret opens the secret for the analysis-worker's identity, and for nobody else (FORBIDDEN), together
@@ -142,6 +203,15 @@ func (UnimplementedKeyServiceServer) GetKey(context.Context, *GetKeyRequest) (*G
 }
 func (UnimplementedKeyServiceServer) ListKeys(context.Context, *ListKeysRequest) (*ListKeysResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListKeys not implemented")
+}
+func (UnimplementedKeyServiceServer) UpdateKey(context.Context, *UpdateKeyRequest) (*UpdateKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateKey not implemented")
+}
+func (UnimplementedKeyServiceServer) VerifyKey(context.Context, *VerifyKeyRequest) (*VerifyKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VerifyKey not implemented")
+}
+func (UnimplementedKeyServiceServer) GetKeyForm(context.Context, *GetKeyFormRequest) (*GetKeyFormResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyForm not implemented")
 }
 func (UnimplementedKeyServiceServer) DeleteKey(context.Context, *DeleteKeyRequest) (*DeleteKeyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteKey not implemented")
@@ -224,6 +294,60 @@ func _KeyService_ListKeys_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_UpdateKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).UpdateKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_UpdateKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).UpdateKey(ctx, req.(*UpdateKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_VerifyKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VerifyKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).VerifyKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_VerifyKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).VerifyKey(ctx, req.(*VerifyKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _KeyService_GetKeyForm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyFormRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).GetKeyForm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_GetKeyForm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).GetKeyForm(ctx, req.(*GetKeyFormRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _KeyService_DeleteKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteKeyRequest)
 	if err := dec(in); err != nil {
@@ -278,6 +402,18 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListKeys",
 			Handler:    _KeyService_ListKeys_Handler,
+		},
+		{
+			MethodName: "UpdateKey",
+			Handler:    _KeyService_UpdateKey_Handler,
+		},
+		{
+			MethodName: "VerifyKey",
+			Handler:    _KeyService_VerifyKey_Handler,
+		},
+		{
+			MethodName: "GetKeyForm",
+			Handler:    _KeyService_GetKeyForm_Handler,
 		},
 		{
 			MethodName: "DeleteKey",

@@ -1,0 +1,144 @@
+package keys_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+)
+
+// What Azure's pages give to copy is understood, and both paths are really asked.
+func TestAzureKeysAreEnteredAsAzureShowsThem(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	sim, base := simulated(t, simConfig{})
+	root := strings.TrimSuffix(base, "/v1")
+	s := b.one()
+	for name, c := range map[string]struct {
+		base, deployment, version, model string
+		wantBase, wantDeployment         string
+	}{
+		"the resource":            {root, "sim-echo", "", "gpt-4o", root + "/openai/v1", "sim-echo"},
+		"the resource, a slash":   {root + "/", "sim-echo", "", "", root + "/openai/v1", "sim-echo"},
+		"its path":                {root + "/openai", "", "", "sim-echo", root + "/openai/v1", ""},
+		"the v1 endpoint":         {root + "/openai/v1/", "", "", "sim-echo", root + "/openai/v1", ""},
+		"the older path":          {root, "sim-echo", "2024-10-21", "gpt-4o", root, "sim-echo"},
+		"the older path, a model": {root + "/openai", "", "2025-04-01-preview", "sim-echo", root, "sim-echo"},
+		"the whole target URI": {
+			root + "/openai/deployments/sim-echo/chat/completions?api-version=2024-10-21", "", "", "gpt-4o", root, "sim-echo",
+		},
+	} {
+		before := len(sim.Ledger())
+		k, err := try(t, s, &keyv1.KeyDraft{
+			Kind: "azure_openai", Name: name, Secret: odd, BaseUrl: c.base, Deployment: c.deployment, ApiVersion: c.version, Model: c.model,
+		})
+		if err != nil || k.GetBaseUrl() != c.wantBase || k.GetDeployment() != c.wantDeployment {
+			t.Errorf("%s: %v, %v", name, k, err)
+			continue
+		}
+		asked := sim.Ledger()[before:]
+		if len(asked) != 1 || asked[0].Model != "sim-echo" || !asked[0].Answered {
+			t.Errorf("%s: asked %+v", name, asked)
+		}
+		if want := c.model; want != "" && k.GetModel() != want || k.GetModel() == "" {
+			t.Errorf("%s: the model is %q", name, k.GetModel())
+		}
+	}
+	_, err := try(t, s, &keyv1.KeyDraft{
+		Kind: "azure_openai", Name: "none", Secret: odd, BaseUrl: root, Deployment: "nothing", ApiVersion: "2024-10-21",
+	})
+	if f, _ := fault.As(err); !fault.Is(err, "KEY_REFUSED") || f.Field != "deployment" {
+		t.Errorf("an unknown deployment: %v", err)
+	}
+}
+
+// Servers that people run themselves work without a list of models, and with max_tokens alone, which is remembered and
+// told to the analysis-worker.
+func TestServersOfOnesOwnWork(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	for _, flavour := range flavours() {
+		for _, old := range []bool{false, true} {
+			_, base := simulated(t, simConfig{Flavour: flavour, OldLimit: old, Keys: []simKey{{Secret: "none"}}})
+			name := string(flavour)
+			if old {
+				name += ", max_tokens"
+			}
+			d := &keyv1.KeyDraft{Kind: "compatible", Name: name, Secret: "none", BaseUrl: base, Model: "sim-large"}
+			k, err := try(t, s, d)
+			if err != nil || k.GetOldLimit() != old || k.GetLimits().GetTokensPerMinute() != 0 || k.GetSecretHint() != "" {
+				t.Errorf("%s: %v, %v", name, k, err)
+				continue
+			}
+			if res, err := release(service(t, "a", worker), s, k.GetId()); err != nil || res.GetKey().GetOldLimit() != old {
+				t.Errorf("%s: the worker is told %v, %v", name, res, err)
+			}
+			d.Name, d.Model = name+"?", "nothing"
+			if _, err := try(t, s, d); !names(err, "KEY_REFUSED", "model") {
+				t.Errorf("%s: an unknown model: %v", name, err)
+			}
+			d.Model, d.BaseUrl = "sim-large", strings.TrimSuffix(base, "/v1")
+			if _, err := try(t, s, d); !names(err, "KEY_REFUSED", "baseUrl") {
+				t.Errorf("%s: without /v1: %v", name, err)
+			}
+			d.BaseUrl, d.Secret = base, "another"
+			if _, err := try(t, s, d); !names(err, "KEY_REFUSED", "secret") {
+				t.Errorf("%s: a wrong key: %v", name, err)
+			}
+		}
+	}
+}
+
+// A key is shown with what the provider told of it, and with what the data file knows of its model.
+func TestWhatIsLearnedOfAKeyIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	end := time.Date(2199, 5, 4, 0, 0, 0, 0, time.UTC)
+	_, base := simulated(t, simConfig{Models: []simModel{
+		{ID: "gpt-4o", TokensPerMinute: 30_000, RequestsPerMinute: 500, Shutdown: end},
+	}})
+	s := b.one()
+	d := refusing("", base)
+	d.OrganizationId, d.ProjectId, d.Model = "", "", "gpt-4o"
+	k := create(t, s, d)
+	if k.GetLimits().GetTokensPerMinute() != 30_000 || k.GetLimits().GetRequestsPerMinute() != 500 || !k.GetShutdownDate().AsTime().Equal(end) ||
+		k.GetToldOrganization() != "org-1" || k.GetServedModel() != "" || k.GetVerifiedAt() == nil {
+		t.Errorf("got %v", k)
+	}
+	if f := k.GetModelFacts(); k.GetLimits().GetContextWindow() != 128_000 || f.GetTokenizer() != "o200k_base" || f.GetAsOf() == "" || f.GetInputPrice() == "" {
+		t.Errorf("got %v", k)
+	}
+	d.Name, d.Model = "Unknown", "sim-large"
+	if k = create(t, s, d); k.GetModelFacts() != nil || k.GetLimits().GetContextWindow() != 0 {
+		t.Errorf("of a model that nobody knows: %v", k)
+	}
+}
+
+func TestTheFormTellsWhatAKeyNeeds(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	form, err := s.GetKeyForm(admin(t), &keyv1.GetKeyFormRequest{})
+	if err != nil || form.GetDefaultModel() == "" || form.GetModelsAsOf() == "" || len(form.GetModels()) == 0 || len(form.GetKinds()) != 3 {
+		t.Fatalf("got %v, %v", form, err)
+	}
+	for _, kind := range form.GetKinds() {
+		for _, f := range kind.GetFields() {
+			if f.GetName() == "secret" && (f.GetMaxLength() != 200 || !f.GetRequired()) || f.GetName() == "memo" && f.GetMaxLength() != 500 {
+				t.Errorf("%s: %v", kind.GetKind(), f)
+			}
+		}
+	}
+	if _, err := s.GetKeyForm(as(t, "a", identity.RoleUser), &keyv1.GetKeyFormRequest{}); !fault.Is(err, "FORBIDDEN") {
+		t.Errorf("a user: %v", err)
+	}
+	d := draft("Default")
+	d.Model = ""
+	if k := create(t, s, d); k.GetModel() != form.GetDefaultModel() {
+		t.Errorf("the model is %q", k.GetModel())
+	}
+}
