@@ -37,8 +37,9 @@ type commands struct {
 		Receipt receiptCommand `cmd:"" help:"Show what has arrived of a call: repeated, late, missing."`
 		Erase   eraseCommand   `cmd:"" help:"Erase a call for good."`
 	} `cmd:"" help:"Bring calls in and out."`
-	Analyze analyzeCommand `cmd:"" help:"Analyse a call with a prompt."`
-	Dead    struct {
+	ProviderKeys keyCommands    `cmd:"" help:"Keep provider keys." name:"keys"`
+	Analyze      analyzeCommand `cmd:"" help:"Analyse a call with a prompt."`
+	Dead         struct {
 		List    deadListCommand    `cmd:"" help:"List messages that were given up on, and why."`
 		Redrive deadRedriveCommand `cmd:"" help:"Take some of them in again, once the reason is gone."`
 	} `cmd:"" help:"Messages that were given up on."`

@@ -177,6 +177,7 @@ func TestADirectoryIsOneProcesssAtATime(t *testing.T) {
 		t.Error(err)
 	}
 	one.analyse(t, "asdc.v4.001")
+	one.keepsKeysByCommand(t)
 }
 
 // The services apart are the same constructors and the same table: here each is a process value of its own, and they
