@@ -31,11 +31,16 @@ var ErrRefused = errors.New("outbound: address refused")
 // Client makes a client for one base URL. Connections to addresses that are not public fail with [ErrRefused] unless
 // a prefix in allowed has them. There is no limit on the time of a whole request: callers give a context that has one.
 func Client(baseURL string, allowed []netip.Prefix) (*http.Client, error) {
+	return client(baseURL, allowed, nil)
+}
+
+// client is Client with the resolver of names; nil is the system's.
+func client(baseURL string, allowed []netip.Prefix, names *net.Resolver) (*http.Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return nil, fmt.Errorf("%w: %q is no http or https URL", ErrRefused, baseURL)
 	}
-	dialer := &net.Dialer{Timeout: dialTime, ControlContext: guard(allowed)}
+	dialer := &net.Dialer{Timeout: dialTime, ControlContext: guard(allowed), Resolver: names}
 	transport := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dialer.DialContext,
