@@ -6,37 +6,69 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	"github.com/kikigaki/kikigaki/services/internal/chars"
 	keys "github.com/kikigaki/kikigaki/services/key-registry"
 )
 
+// TestLengthsAreCountedInCharacters: exactly so many of each, and not one more, where a character is a code point in its
+// composed form: か and its voicing mark are one, the seven of a family of emoji are seven.
 func TestLengthsAreCountedInCharacters(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	s := b.one()
+	const composed = "a 字 𠮷 か\u3099 👍 👨\u200d👩\u200d👧\u200d👦" // one character each, but for the last, which is seven
 	for field, f := range map[string]struct {
 		most  int
-		texts string // one of each
+		texts string
+		azure bool
 		set   func(d *keyv1.KeyDraft, text string)
 	}{
-		"name":           {255, "a 字 𠮷 か\u3099 👍", func(d *keyv1.KeyDraft, text string) { d.Name = text }},
-		"memo":           {500, "a 字 𠮷 か\u3099 \r\n", func(d *keyv1.KeyDraft, text string) { d.Memo = text }},
-		"secret":         {200, "a", func(d *keyv1.KeyDraft, text string) { d.Secret = text }},
-		"organizationId": {255, "a", func(d *keyv1.KeyDraft, text string) { d.OrganizationId = text }},
-		"projectId":      {255, "a", func(d *keyv1.KeyDraft, text string) { d.ProjectId = text }},
-		"model":          {255, "a 字", func(d *keyv1.KeyDraft, text string) { d.Model = text }},
+		"name":           {255, composed, false, func(d *keyv1.KeyDraft, text string) { d.Name = text }},
+		"memo":           {500, composed + " \r\n", false, func(d *keyv1.KeyDraft, text string) { d.Memo = text }},
+		"secret":         {200, "a", false, func(d *keyv1.KeyDraft, text string) { d.Secret = text }},
+		"organizationId": {255, "a", false, func(d *keyv1.KeyDraft, text string) { d.OrganizationId = text }},
+		"projectId":      {255, "a", false, func(d *keyv1.KeyDraft, text string) { d.ProjectId = text }},
+		"model":          {255, composed, false, func(d *keyv1.KeyDraft, text string) { d.Model = text }},
+		"deployment":     {255, composed, true, func(d *keyv1.KeyDraft, text string) { d.Deployment = text }},
 	} {
 		for n, one := range strings.Split(f.texts, " ") {
 			d := draft(field + strings.Repeat("x", n))
-			f.set(d, strings.Repeat(one, f.most))
-			if _, err := try(t, s, d); err != nil {
-				t.Errorf("%s: %d times %q: %v", field, f.most, one, err)
+			if f.azure {
+				d.Kind, d.BaseUrl = "azure_openai", b.URL
 			}
-			f.set(d, strings.Repeat(one, f.most+1))
-			if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", field) {
-				t.Errorf("%s: %d times %q: %v", field, f.most+1, one, err)
+			full := exactly(one, f.most)
+			f.set(d, full)
+			k, err := try(t, s, d)
+			if err != nil {
+				t.Errorf("%s: %d of %q: %v", field, f.most, one, err)
+			} else if stored := k.GetName() + k.GetMemo() + k.GetModel() + k.GetDeployment(); strings.ContainsRune(stored, '\uFFFD') {
+				t.Errorf("%s: %q is stored broken", field, one)
+			}
+			for _, more := range []string{one, "a"} {
+				f.set(d, full+more)
+				if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", field) {
+					t.Errorf("%s: %q and %q: %v", field, one, more, err)
+				}
 			}
 		}
 	}
+	for _, one := range strings.Split(composed, " ")[1:] { // a secret travels in a header, which takes ASCII alone
+		d := draft("Letters")
+		d.Secret = exactly(one, 200)
+		if _, err := try(t, s, d); !names(err, "FIELD_INVALID", "secret") {
+			t.Errorf("a secret of %q: %v", one, err)
+		}
+		d.Secret += one
+		if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", "secret") {
+			t.Errorf("a secret of one more %q: %v", one, err)
+		}
+	}
+}
+
+// exactly is a text of one thing again and again that has so many characters; what does not fit in whole is filled up.
+func exactly(one string, most int) string {
+	size := chars.Count(one)
+	return strings.Repeat(one, most/size) + strings.Repeat("a", most%size)
 }
 
 // names tells whether a fault has a code and a field.
