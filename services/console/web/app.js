@@ -75,7 +75,7 @@ function edit(title, fields, values, save) {
   const field = (f, all, told) => {
     const id = 'field-' + f.name, note = h('p', { id: id + '-note', class: 'hint' }), picks = f.options?.(values)
     if (picks && !picks.some(([value]) => value === values[f.name])) values[f.name] = picks[0]?.[0] ?? ''
-    const look = wrong => { input.setAttribute('aria-invalid', !!wrong); note.textContent = wrong || line(f.hint && t(f.hint), f.area && t('form.count', { count: size(values[f.name]), max: f.max })) }
+    const look = wrong => { input.setAttribute('aria-invalid', !!wrong); note.textContent = wrong || line(f.hint && (f.hint.call ? f.hint(values) : t(f.hint)), f.area && t('form.count', { count: size(values[f.name]), max: f.max })) }
     const read = e => { values[f.name] = input.value; if (picks) { draw(); $(id).focus() } else if (!e.isComposing) look(fault(f)) }
     const props = { id, 'aria-describedby': id + '-note', autocomplete: 'off', spellcheck: 'false', rows: f.area, type: f.type, onchange: read, oninput: picks ? null : read }
     const input = h(picks ? 'select' : f.area ? 'textarea' : 'input', props, picks?.map(([value, text]) => h('option', { value }, text)))
@@ -257,8 +257,13 @@ async function catchUp() {
 // Keys and prompts, for a system administrator.
 const kinds = () => ['openai', 'azure_openai', 'compatible'].map(kind => [kind, t('key.kind.' + kind)])
 const field = (label, max, more) => ({ label, name: label.split('.')[1], max, ...more }), required = true
-const keyFields = [field('key.kind', 99, { options: kinds }), field('key.name', 255, { required }), field('key.secret', 200, { required, type: 'password', hint: 'key.secretHint' }),
-  field('key.organizationId', 255), field('key.model', 255, { required, hint: 'key.modelHint' }), field('key.baseUrl', 2000, { hint: 'key.baseUrlHint' }), field('key.memo', 500, { area: 3 })]
+// A kind has fields of its own, and help that says where to find what, and which rights a key needs.
+const help = name => v => S.texts[`key.help.${v.kind}.${name}`] ?? t('key.help.' + name), own = (...kinds) => ({ shown: v => kinds.includes(v.kind) })
+const keyFields = old => [field('key.kind', 99, { options: kinds, hint: v => t('key.help.' + v.kind), ...old && { shown: () => false } }), field('key.name', 255, { required, hint: help('name') }),
+  field('key.secret', 200, { required: !old, type: 'password', hint: v => line(help('secret')(v), t(old ? 'key.secretKeep' : 'key.secretHint')) }),
+  field('key.baseUrl', 2000, { hint: help('baseUrl') }), field('key.deployment', 255, { hint: help('deployment'), ...own('azure_openai') }), field('key.apiVersion', 40, { hint: help('apiVersion'), ...own('azure_openai') }),
+  field('key.organizationId', 255, { hint: help('organizationId'), ...own('openai', 'compatible') }), field('key.projectId', 255, { hint: help('projectId'), ...own('openai', 'compatible') }),
+  field('key.model', 255, { hint: help('model') }), field('key.memo', 500, { area: 3 })]
 const keysOf = v => S.keys.filter(key => key.kind === v.keyKind).map(key => [key.id, key.name]), onOff = () => [['', t('prompt.advanced.off')], ['on', t('prompt.advanced.on')]]
 const promptFields = [field('prompt.name', 255, { required }), field('prompt.keyKind', 99, { options: kinds }), field('prompt.keyId', 99, { required, options: keysOf }),
   field('prompt.text', 1000, { required, area: 9 }), field('prompt.advanced', 99, { options: onOff }),
@@ -282,7 +287,15 @@ function renderAdmin() {
   sync($('admin-list'), list, keys ? keyRow : promptRow, !keys && [S.keys, !!S.moved])
   $('admin-empty').replaceChildren(...texts.map(key => h('p', {}, t(key))))
 }
-const keyTools = () => h('div', {}, primary('action.new', () => edit(t('key.new'), keyFields, { kind: 'openai' }, v => write('POST', '/keys', v))))
+const keyTools = () => h('div', {}, primary('action.new', () => editKey()))
+function editKey(key) {
+  const fields = keyFields(key), save = saveUnverified => v => {
+    const body = Object.fromEntries(fields.filter(f => f.shown?.(v) !== false && (v[f.name] || f.name !== 'secret')).map(f => [f.name, v[f.name]]))
+    return write(key ? 'PATCH' : 'POST', path('keys', key?.id), { ...body, revision: key?.revision, saveUnverified })
+  }
+  edit(t(key ? 'key.edit' : 'key.new'), fields, key ? { ...key } : { kind: 'openai' }, v => save(false)({ ...v, kind: key?.kind ?? v.kind })
+    .catch(async p => { if (p.code !== 'KEY_UNREACHABLE' || !await ask(t('key.saveUnverified'), reasons(p))) throw p; return save(true)({ ...v, kind: key?.kind ?? v.kind }) }))
+}
 function promptTools({ moving, many }) {
   const key = h('select', { 'aria-label': t('prompt.examplesKey') }, S.keys.map(k => h('option', { value: k.id }, k.name))), any = S.keys.length > 0
   const make = () => sure(t('confirm.examples'), t('confirm.examplesDetail'), () => write('POST', '/prompts/examples', { keyId: key.value, language: S.locale }))
@@ -297,8 +310,9 @@ function keyRow(key) {
   const { requestsPerMinute: requests, tokensPerMinute: tokens } = key.limits ?? {}, limits = requests && t('key.limits', { requests: figure(requests), tokens: figure(tokens ?? 0) })
   const remove = () => sure(t('confirm.deleteKey', key), '', () => write('DELETE', path('keys', key.id) + '?revision=' + key.revision))
   const end = key.shutdownDate && t('key.shutdown', { date: date(key.shutdownDate, { dateStyle: 'medium' }) }), checked = key.verifiedAt ? t('key.verifiedAt', { time: when(key.verifiedAt) }) : t('key.unverified')
-  const facts = [[h('code', {}, key.model), h('code', {}, '••••' + (key.secretHint ?? ''))], line(checked, limits, key.organizationId, key.baseUrl), key.memo]
-  return row(key.name, [[t('key.kind.' + key.kind)], [end, 'bad']], facts, small('action.delete', remove))
+  const facts = [[h('code', {}, key.model), h('code', {}, '••••' + (key.secretHint ?? ''))], line(checked, limits, key.toldOrganization || key.organizationId, key.baseUrl, key.servedModel), key.refused?.provider.message, key.memo]
+  const again = e => { e.target.disabled = true; return api('POST', path('keys', key.id, 'verify')).catch(tell).then(loadAdmin).catch(tell).finally(() => { e.target.disabled = false }) }
+  return row(key.name, [[t('key.kind.' + key.kind)], [end, 'bad'], [key.refused?.title, 'bad']], facts, [small('key.verify', again), small('action.edit', () => editKey(key)), small('action.delete', remove)])
 }
 function promptRow(p) {
   const remove = () => sure(t('confirm.deletePrompt', p), '', () => write('DELETE', path('prompts', p.id) + '?revision=' + p.revision))
