@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	"github.com/kikigaki/kikigaki/pkg/telemetry"
@@ -30,6 +31,9 @@ type Config struct {
 	Apply Apply
 	// Applied, if set, is called after a batch of one stream is in the view, in the stream's order. It must not block.
 	Applied func([]stream.Message)
+	// Linger, by stream, is how long a message may wait for others to go into the view with it, in one transaction. Whoever
+	// waits for it ([Follower.WaitPosition], [Follower.Commit]) ends that, so that only those who do not ask see it later.
+	Linger map[string]time.Duration
 	// Explains, if set, tells why a remembered message may be missing on the log, besides a newer one of its subject.
 	Explains func(tx *view.Tx, stream string, s view.Seen) bool
 	// Tombstones, if set, says where those would lie that tell why a message of a subject was removed. A remembered message

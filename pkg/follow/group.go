@@ -258,7 +258,11 @@ func (g *Group[R]) take() (out []*writing[R]) {
 			later = append(later, g.order[i:]...)
 			break
 		}
-		if g.busy[guard] || g.settles[guard].tooMuch() {
+		settles := g.settles[guard]
+		if settles.tooMuch() {
+			g.hurry(settles)
+		}
+		if g.busy[guard] || settles.tooMuch() {
 			later = append(later, guard)
 			continue
 		}

@@ -21,6 +21,9 @@ const mostSettling = 32
 
 func (s *settling[R]) tooMuch() bool { return s != nil && len(s.events) >= mostSettling }
 
+// hurry has the view take in what is settling.
+func (g *Group[R]) hurry(s *settling[R]) { g.cfg.Follower.sources[g.cfg.Stream].want(s.last()) }
+
 func (s *settling[R]) copy() (out settling[R]) {
 	if s != nil {
 		out.events = slices.Clone(s.events)
@@ -74,7 +77,7 @@ func (g *Group[R]) let(ctx context.Context) {
 		g.mu.Lock()
 		newest := g.newest
 		g.mu.Unlock()
-		if err := f.Wait(ctx, g.cfg.Stream, newest); err != nil {
+		if err := f.settle(ctx, g.cfg.Stream, newest); err != nil {
 			f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "stream", g.cfg.Stream, "sequence", newest)
 		}
 		if g.letGo(newest) {

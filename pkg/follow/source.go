@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -32,6 +33,9 @@ type source struct {
 	queue  chan stream.Message
 	label  metric.MeasurementOption // which stream it is, to count under
 	own    atomic.Uint64            // the newest that a group of this follower has written
+	linger time.Duration            // how long a message waits for others, while nobody waits for it
+	wanted atomic.Uint64            // the newest that somebody has waited for
+	hurry  chan struct{}            // something is wanted
 
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when applied changes
@@ -45,6 +49,7 @@ type source struct {
 func (f *Follower) newSource(ctx context.Context, name string, info stream.Info) (*source, error) {
 	s := &source{
 		f: f, name: name, queue: make(chan stream.Message, inHand), moved: make(chan struct{}),
+		linger: f.cfg.Linger[name], hurry: make(chan struct{}, 1),
 		label: metric.WithAttributes(streamKey.String(name)),
 	}
 	err := f.view.Read(func(tx *view.Tx) (err error) {
@@ -72,6 +77,7 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 	}
 	if ok {
 		s.target = last.Sequence
+		s.wanted.Store(s.target)
 		s.lag.pending.Store(max(s.target, s.applied) - s.applied)
 	}
 	return s, nil
@@ -91,7 +97,7 @@ func (s *source) read(ctx context.Context) {
 func (s *source) apply(ctx context.Context) {
 	batch := make([]stream.Message, 0, maxBatch)
 	for {
-		batch = s.gather(batch[:0])
+		batch = s.tarry(s.gather(batch[:0]))
 		if len(batch) == 0 || ctx.Err() != nil {
 			return
 		}
@@ -120,6 +126,42 @@ func (s *source) gather(batch []stream.Message) []stream.Message {
 		}
 	}
 	return batch
+}
+
+// tarry lets what comes soon go along, until that was long enough or somebody waits for what there is.
+func (s *source) tarry(batch []stream.Message) []stream.Message {
+	if s.linger == 0 || len(batch) == 0 {
+		return batch
+	}
+	late := time.NewTimer(s.linger)
+	defer late.Stop()
+	for len(batch) < maxBatch && s.wanted.Load() < batch[0].Sequence {
+		select {
+		case m, ok := <-s.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, m)
+		case <-s.hurry:
+		case <-late.C:
+			return batch
+		}
+	}
+	return batch
+}
+
+// want has what there is up to a sequence applied without delay.
+func (s *source) want(sequence uint64) {
+	if s.linger == 0 {
+		return
+	}
+	for before := s.wanted.Load(); before < sequence && !s.wanted.CompareAndSwap(before, sequence); before = s.wanted.Load() {
+		continue
+	}
+	select {
+	case s.hurry <- struct{}{}:
+	default:
+	}
 }
 
 func (s *source) applyBatch(ctx context.Context, batch []stream.Message) error {
@@ -188,7 +230,7 @@ func (s *source) state() error {
 	return nil
 }
 
-// wait returns when the view has applied everything of the stream up to a sequence.
+// has tells whether the view has applied everything of the stream up to a sequence.
 func (s *source) has(sequence uint64) bool {
 	if sequence == 0 {
 		return true
@@ -198,7 +240,16 @@ func (s *source) has(sequence uint64) bool {
 	return s.applied >= sequence
 }
 
+// wait returns when the view has applied everything of the stream up to a sequence, which then does not linger.
 func (s *source) wait(ctx context.Context, sequence uint64) error {
+	if !s.has(sequence) {
+		s.want(sequence)
+	}
+	return s.await(ctx, sequence)
+}
+
+// await is wait for somebody who has time.
+func (s *source) await(ctx context.Context, sequence uint64) error {
 	for {
 		s.mu.Lock()
 		applied, failed, moved := s.applied, s.failed, s.moved

@@ -78,6 +78,16 @@ func (f *Follower) Wait(ctx context.Context, name string, sequence uint64) error
 	return nil
 }
 
+// settle is Wait for somebody who lets the view linger.
+func (f *Follower) settle(ctx context.Context, name string, sequence uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, positionTime)
+	defer cancel()
+	if err := f.sources[name].await(ctx, sequence); err != nil {
+		return behind(name, err)
+	}
+	return nil
+}
+
 // Newest asks the leader for a guard's last sequence and waits until the view has it: what another replica has just
 // acknowledged is then seen here. Unavailable when the leader does not answer within 5 s, or the view not within 2 s.
 func (f *Follower) Newest(ctx context.Context, g stream.Guard) error {

@@ -35,6 +35,13 @@ func newAdmission(tx *view.Tx, r ref) (*admission, error) {
 // know takes an append that is on the log and not in the view yet.
 func (a *admission) know(words []*eventv1.Entry, out *transcriptv1.AppendUtterancesResponse) {
 	a.counts.LiveTally = a.counts.LiveTally.plus(tally{out.GetDuplicates(), out.GetConflicting()})
+	if out.GetDuplicates() == 0 { // all of it was new
+		a.known += uint32(len(words))
+		for _, e := range words {
+			a.remember(e)
+		}
+		return
+	}
 	for _, e := range words {
 		if version, known := a.version(e.GetUtteranceId()); !known || e.GetVersion() > version {
 			a.known++

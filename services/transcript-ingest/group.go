@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/follow"
 	"github.com/kikigaki/kikigaki/pkg/stream"
@@ -19,6 +20,9 @@ const (
 	// worthwhile is how many calls a batch must be about to be faster than one write after the other. On one server a
 	// batch costs as much as about ten writes.
 	worthwhile = 12
+	// wordsLinger is how long live words wait to go into the view together, unless somebody asks for them. A transaction a
+	// word would take more of the processor than bringing it in.
+	wordsLinger = 5 * time.Millisecond
 )
 
 // appending is one append on its way into LIVE, and what became of it.

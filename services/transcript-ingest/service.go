@@ -111,6 +111,7 @@ func New(cfg Config, deps Deps) *Service {
 			Buckets:   buckets(),
 			Format:    viewFormat,
 			Streams:   []string{subject.Calls, subject.Live, subject.Transcripts, subject.Settings},
+			Linger:    map[string]time.Duration{subject.Live: wordsLinger},
 			Apply:     apply,
 			Applied:   func(batch []stream.Message) { s.applied(batch) },
 			Logger:    log,
