@@ -126,7 +126,7 @@ func (s *Service) pinPrompt(ctx context.Context, tenant, id string) (*eventv1.Re
 	}
 	p := res.GetPrompt()
 	if p.GetBrokenCode() != "" {
-		return nil, broken(p)
+		return nil, broken(p, p.GetBrokenCode())
 	}
 	if p.GetSplit() == splitFixed {
 		return nil, fault.New(fault.Unprocessable, "SPLIT_UNSUPPORTED", fault.Param("prompt", p.GetName()))
@@ -136,7 +136,7 @@ func (s *Service) pinPrompt(ctx context.Context, tenant, id string) (*eventv1.Re
 		return nil, err
 	}
 	if k == nil {
-		return nil, broken(p)
+		return nil, broken(p, "KEY_NOT_FOUND") // deleted since the prompt was read
 	}
 	return &eventv1.RequestedAnalysis{
 		Id: ids.New("analysis"),
@@ -149,9 +149,13 @@ func (s *Service) pinPrompt(ctx context.Context, tenant, id string) (*eventv1.Re
 	}, nil
 }
 
-func broken(p *promptv1.Prompt) error {
-	return fault.New(fault.Conflict, "PROMPT_BROKEN", fault.Param("prompt", p.GetName()),
-		fault.Param("reason", p.GetBrokenCode()))
+// broken refuses a prompt that cannot be used, and says why: whoever asked can then tell the administrator what to mend.
+func broken(p *promptv1.Prompt, reason string) error {
+	options := []fault.Option{fault.Param("prompt", p.GetName()), fault.Param("reason", reason)}
+	for name, value := range p.GetBrokenParams() {
+		options = append(options, fault.Param(name, value))
+	}
+	return fault.New(fault.Conflict, "PROMPT_BROKEN", options...)
 }
 
 // key returns a key, nil when there is none. One made a moment ago may not be in the view yet, so an unknown one is

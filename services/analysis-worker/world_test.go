@@ -176,6 +176,9 @@ type others struct {
 	transcriptv1.UnimplementedTranscriptServiceServer
 
 	url string // of the provider
+	// broken is why the prompt cannot be used, and what there is to say about it; set before anybody asks.
+	broken       string
+	brokenParams map[string]string
 }
 
 func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*keyv1.ReleaseSecretResponse, error) {
@@ -185,6 +188,7 @@ func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*k
 func (o *others) GetPrompt(context.Context, *promptv1.GetPromptRequest) (*promptv1.GetPromptResponse, error) {
 	return &promptv1.GetPromptResponse{Prompt: &promptv1.Prompt{
 		Id: "p", Name: "Summary", KeyId: "k", Text: secretPrompt, Split: "auto", Revision: 7,
+		BrokenCode: o.broken, BrokenParams: o.brokenParams,
 	}}, nil
 }
 

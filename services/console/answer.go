@@ -3,7 +3,6 @@ package console
 import (
 	"maps"
 	"net/http"
-	"strconv"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/services/internal/edge"
@@ -51,15 +50,7 @@ func convert[A, B any](in []A, one func(A) B) []B {
 
 // revisionOf reads ?revision=; 0 when it is absent.
 func revisionOf(r *http.Request) (uint32, error) {
-	text := r.URL.Query().Get("revision")
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil {
-		return 0, fault.New(fault.Invalid, "FIELD_INVALID", fault.Field("revision"))
-	}
-	return uint32(n), nil
+	return number("revision", r.URL.Query().Get("revision"))
 }
 
 func revisionRequired() error {

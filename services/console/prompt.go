@@ -26,23 +26,32 @@ type promptDetails struct {
 	Split    string `json:"split"`
 	Memo     string `json:"memo"`
 	Revision uint32 `json:"revision"`
+	// ChangedAt and ChangedBy say when this revision was made, and whose it is.
+	ChangedAt *string `json:"changedAt"`
+	ChangedBy person  `json:"changedBy"`
 }
 
+// brokenJSON is why a prompt cannot be used, in the language of the request.
 type brokenJSON struct {
-	Code string `json:"code"`
+	Code   string            `json:"code"`
+	Title  string            `json:"title"`
+	Params map[string]string `json:"params,omitempty"`
 }
 
 // promptsFor makes prompts as the caller of a request may see them.
-func promptsFor(r *http.Request) func(*promptv1.Prompt) promptJSON {
+func (s *Service) promptsFor(r *http.Request) func(*promptv1.Prompt) promptJSON {
 	caller, _ := identity.From(r.Context())
+	locale := s.Edge.Locale(r)
 	return func(p *promptv1.Prompt) promptJSON {
 		out := promptJSON{ID: p.GetId(), Name: p.GetName(), KeyKind: p.GetKeyKind(), Position: p.GetPosition()}
 		if code := p.GetBrokenCode(); code != "" {
-			out.Broken = &brokenJSON{code}
+			title := s.Texts.Text(locale, "prompt.broken."+code, p.GetBrokenParams())
+			out.Broken = &brokenJSON{code, title, p.GetBrokenParams()}
 		}
 		if caller.Role == identity.RoleSystemAdmin {
 			out.promptDetails = &promptDetails{
 				p.GetKeyId(), p.GetText(), p.GetAdvanced(), p.GetMapText(), p.GetSplit(), p.GetMemo(), p.GetRevision(),
+				edge.Time(p.GetChangedAt()), person{p.GetChangedById(), p.GetChangedBy()},
 			}
 		}
 		return out
@@ -72,7 +81,7 @@ func (s *Service) createPrompt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return created(w, "/api/v1/prompts/"+res.GetPrompt().GetId(), res.GetPosition(), promptsFor(r)(res.GetPrompt()))
+	return created(w, "/api/v1/prompts/"+res.GetPrompt().GetId(), res.GetPosition(), s.promptsFor(r)(res.GetPrompt()))
 }
 
 func (s *Service) createExamples(w http.ResponseWriter, r *http.Request) error {
@@ -91,7 +100,7 @@ func (s *Service) createExamples(w http.ResponseWriter, r *http.Request) error {
 	}
 	edge.SetPosition(w, res.GetPosition())
 	w.Header().Set("Location", "/api/v1/prompts")
-	return edge.Encode(w, http.StatusCreated, map[string]any{"prompts": convert(res.GetPrompts(), promptsFor(r))})
+	return edge.Encode(w, http.StatusCreated, map[string]any{"prompts": convert(res.GetPrompts(), s.promptsFor(r))})
 }
 
 func (s *Service) listPrompts(w http.ResponseWriter, r *http.Request) error {
@@ -99,7 +108,7 @@ func (s *Service) listPrompts(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return listed(w, res.GetPosition(), "prompts", convert(res.GetPrompts(), promptsFor(r)),
+	return listed(w, res.GetPosition(), "prompts", convert(res.GetPrompts(), s.promptsFor(r)),
 		map[string]any{"revision": res.GetRevision()})
 }
 
@@ -110,7 +119,7 @@ func (s *Service) getPrompt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return found(w, res.GetPosition(), promptsFor(r)(res.GetPrompt()))
+	return found(w, res.GetPosition(), s.promptsFor(r)(res.GetPrompt()))
 }
 
 type promptChange struct {
@@ -137,7 +146,7 @@ func (s *Service) updatePrompt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return found(w, res.GetPosition(), promptsFor(r)(res.GetPrompt()))
+	return found(w, res.GetPosition(), s.promptsFor(r)(res.GetPrompt()))
 }
 
 func (s *Service) deletePrompt(w http.ResponseWriter, r *http.Request) error {
@@ -149,22 +158,4 @@ func (s *Service) deletePrompt(w http.ResponseWriter, r *http.Request) error {
 		Id: r.PathValue("prompt"), Revision: revision,
 	})
 	return deleted(w, res.GetPosition(), err)
-}
-
-func (s *Service) reorderPrompts(w http.ResponseWriter, r *http.Request) error {
-	var b struct {
-		IDs      []string `json:"ids"`
-		Revision *uint32  `json:"revision"`
-	}
-	if err := edge.Decode(w, r, edge.MaxBody, &b); err != nil {
-		return err
-	}
-	if b.Revision == nil {
-		return revisionRequired()
-	}
-	res, err := s.Prompts.ReorderPrompts(r.Context(), &promptv1.ReorderPromptsRequest{Ids: b.IDs, Revision: *b.Revision})
-	if err != nil {
-		return err
-	}
-	return found(w, res.GetPosition(), map[string]any{"revision": res.GetRevision()})
 }

@@ -72,6 +72,10 @@ func (s *Service) routes() []route {
 		{pattern: "GET /api/v1/prompts/{prompt}", handler: s.getPrompt},
 		{pattern: "PATCH /api/v1/prompts/{prompt}", handler: s.updatePrompt},
 		{pattern: "DELETE /api/v1/prompts/{prompt}", handler: s.deletePrompt},
+		{pattern: "POST /api/v1/prompts/{prompt}/move", handler: s.movePrompt},
+		{pattern: "GET /api/v1/prompts/{prompt}/revisions", handler: s.listPromptRevisions},
+		{pattern: "GET /api/v1/prompts/{prompt}/revisions/{revision}", handler: s.getPromptRevision},
+		{pattern: "GET /api/v1/prompts/{prompt}/compare", handler: s.comparePromptRevisions},
 
 		{pattern: "POST /api/v1/calls/{call}/analyses", handler: s.requestAnalyses},
 		{pattern: "GET /api/v1/calls/{call}/analyses", handler: s.listAnalyses},

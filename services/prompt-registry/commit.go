@@ -21,7 +21,8 @@ func guard(tenant string) stream.Guard {
 	return stream.NewGuard(subject.Prompts, subject.PromptGuard(tenant))
 }
 
-// fact is an event on its way to the log: what happened, and to which prompt ("" for the order).
+// fact is an event on its way to the log: what happened, and to which prompt ("" for the order). One without an event is
+// that nothing has to happen.
 type fact struct {
 	prompt string
 	event  *eventv1.PromptEvent
@@ -36,8 +37,8 @@ func deletedFact(p Prompt) fact {
 	return fact{p.ID, &eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Deleted{Deleted: deleted}}}
 }
 
-func orderedFact(revision uint32, order []string) fact {
-	ordered := &eventv1.PromptsOrdered{Revision: revision, Ids: order}
+func orderedFact(o Order) fact {
+	ordered := &eventv1.PromptsOrdered{Revision: o.Revision, Ids: o.IDs}
 	return fact{"", &eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Ordered{Ordered: ordered}}}
 }
 
@@ -51,7 +52,7 @@ func (s *Service) commit(
 			return nil, err
 		}
 		f, err := decide(tx, st)
-		if err != nil {
+		if err != nil || f.event == nil {
 			return nil, err
 		}
 		return encode(c, f)

@@ -17,14 +17,16 @@ func (s *Service) examples(ctx context.Context, tenant, keyID, language string) 
 	if err := s.newestKeys(ctx, tenant); err != nil {
 		return nil, err
 	}
-	var kind string
-	_ = s.follower.Read(func(tx *view.Tx) error { kind = keyKind(tx, tenant, keyID); return nil })
-	if kind == "" {
+	var k *Key
+	if err := s.follower.Read(func(tx *view.Tx) error { k = readKey(tx, tenant, keyID); return nil }); err != nil {
+		return nil, err
+	}
+	if k == nil {
 		return nil, fault.New(fault.Unprocessable, "KEY_NOT_FOUND", fault.Field("keyId"))
 	}
 	var drafts []Draft
 	for _, e := range s.texts.Examples(language) {
-		drafts = append(drafts, Draft{Name: e.Name, KeyKind: kind, KeyID: keyID, Text: e.Text})
+		drafts = append(drafts, Draft{Name: e.Name, KeyKind: k.Kind, KeyID: keyID, Text: e.Text})
 	}
 	return drafts, nil
 }

@@ -2,9 +2,11 @@ package prompts_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,28 +24,58 @@ import (
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain sets how many histories are tried when the command line does not say it (-rapid.checks).
+func TestMain(m *testing.M) {
+	_ = flag.Set("rapid.checks", "25")
+	goleak.VerifyTestMain(m)
+}
 
 const keyID = "key-1"
 
 // bench is a log with a key on it, and replicas over it.
 type bench struct {
-	t   *testing.T
-	log *stream.Log
+	t      *testing.T
+	server *streamtest.Server
+	log    *stream.Log
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options ...streamtest.Option) *bench {
 	t.Helper()
-	l, err := stream.Open(streamtest.Start(t).Conn(t), stream.Config{})
-	if err == nil {
-		err = broker.Declare(t.Context(), l, nil)
-	}
-	if err != nil {
+	b := &bench{t: t, server: streamtest.Start(t, options...)}
+	b.log = b.open()
+	if err := broker.Declare(t.Context(), b.log, nil); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, log: l}
-	b.key("a", &eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Saved{Saved: &eventv1.KeySaved{Id: keyID, Kind: "openai"}}})
+	b.keyFor("a")
 	return b
+}
+
+// open connects to the log as a process of its own: writers of one Log take turns, and only others are raced against.
+func (b *bench) open() *stream.Log {
+	b.t.Helper()
+	l, err := stream.Open(b.server.Conn(b.t), stream.Config{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return l
+}
+
+// keyFor gives a tenant the key that prompts are made for.
+func (b *bench) keyFor(tenant string) {
+	b.t.Helper()
+	b.key(tenant, &eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Saved{Saved: &eventv1.KeySaved{
+		Id: keyID, Kind: "openai", Model: "model-1",
+	}}})
+}
+
+// events is how many messages of prompts were ever written.
+func (b *bench) events() uint64 {
+	b.t.Helper()
+	info, err := b.log.Info(b.t.Context(), subject.Prompts)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return info.Last
 }
 
 // key writes an event of a key, as key-registry does.
@@ -63,13 +95,13 @@ func (b *bench) key(tenant string, event *eventv1.KeyEvent) {
 	}
 }
 
-// prompt writes a prompt straight to the log, as if it had been made long ago.
+// prompt writes a prompt straight to the log, as if it had been made long ago: as large as one can be.
 func (b *bench) prompt(n int) {
 	b.t.Helper()
 	id := fmt.Sprintf("prompt-%d", n)
 	data, err := proto.Marshal(&eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Saved{Saved: &eventv1.PromptSaved{
-		Id: id, Name: id, KeyKind: "openai", KeyId: keyID, Text: "?", Split: "auto", Revision: 1,
-		CreatedRank: uint64(n + 1),
+		Id: id, Name: id, KeyKind: "openai", KeyId: keyID, Split: "auto", Revision: 1, CreatedRank: uint64(n + 1),
+		Text: strings.Repeat("𠮷", 1000), MapText: strings.Repeat("𠮷", 1000), Memo: strings.Repeat("𠮷", 500),
 	}}})
 	if err != nil {
 		b.t.Fatal(err)
@@ -88,12 +120,13 @@ func (b *bench) replica(dir string) *prompts.Service {
 		b.t.Fatal(err)
 	}
 	s := prompts.New(prompts.Config{Views: dir}, prompts.Deps{
-		Log: b.log, Catalogue: texts, Logger: slog.New(slog.DiscardHandler),
+		Log: b.open(), Catalogue: texts, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err := s.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = s.Stop(context.Background()) })
+	caughtUp(b.t, s)
 	return s
 }
 
@@ -102,6 +135,14 @@ func (b *bench) one() *prompts.Service { return b.replica(filepath.Join(b.t.Temp
 func as(t *testing.T, tenant, role string) context.Context {
 	t.Helper()
 	return identity.With(t.Context(), identity.Caller{Tenant: tenant, AccountID: "me", Name: "Me", Role: role})
+}
+
+// person is an administrator of tenant a with a name.
+func person(t *testing.T, name string) context.Context {
+	t.Helper()
+	return identity.With(t.Context(), identity.Caller{
+		Tenant: "a", AccountID: "account-" + name, Name: name, Role: identity.RoleSystemAdmin,
+	})
 }
 
 func admin(t *testing.T) context.Context {
@@ -145,4 +186,15 @@ func sumsOf(t *testing.T, s *prompts.Service) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprint(sums)
+}
+
+// caughtUp waits until a replica has everything that was on the log when it started.
+func caughtUp(t *testing.T, s *prompts.Service) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); s.Ready(t.Context()) != nil; {
+		if time.Now().After(end) {
+			t.Fatal(s.Ready(t.Context()))
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

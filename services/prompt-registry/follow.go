@@ -1,7 +1,9 @@
 package prompts
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -33,11 +35,49 @@ func applyPrompt(tx *view.Tx, tenant string, m stream.Message) error {
 	}
 	switch e := event.GetKind().(type) {
 	case *eventv1.PromptEvent_Saved:
-		return put(tx, promptBucket, key(tenant, e.Saved.GetId()), e.Saved)
+		return applySaved(tx, tenant, &event)
 	case *eventv1.PromptEvent_Deleted:
+		if err := forget(tx, tenant, e.Deleted.GetId(), math.MaxUint32); err != nil {
+			return err
+		}
 		return tx.Delete(promptBucket, key(tenant, e.Deleted.GetId()))
 	case *eventv1.PromptEvent_Ordered:
-		return put(tx, orderBucket, []byte(tenant), e.Ordered)
+		return put(tx, orderBucket, []byte(tenant), &event)
+	}
+	return nil
+}
+
+func applySaved(tx *view.Tx, tenant string, event *eventv1.PromptEvent) error {
+	id, revision := event.GetSaved().GetId(), event.GetSaved().GetRevision()
+	if revision > keptRevisions {
+		if err := forget(tx, tenant, id, revision-keptRevisions); err != nil {
+			return err
+		}
+	}
+	if err := put(tx, revisionBucket, revisionKey(tenant, id, revision), event); err != nil {
+		return err
+	}
+	return put(tx, promptBucket, key(tenant, id), event)
+}
+
+// keptRevisions is how many revisions of a prompt the log keeps. The view keeps the same, so that one made anew is equal to
+// one that has seen everything.
+const keptRevisions = 50
+
+// forget removes a prompt's revisions up to one: all of them, because a view that was away sees a gap.
+func forget(tx *view.Tx, tenant, id string, upTo uint32) error {
+	var old [][]byte
+	last := revisionKey(tenant, id, upTo)
+	for k := range tx.Scan(revisionBucket, append(key(tenant, id), 0), nil) {
+		if bytes.Compare(k, last) > 0 {
+			break
+		}
+		old = append(old, bytes.Clone(k))
+	}
+	for _, k := range old {
+		if err := tx.Delete(revisionBucket, k); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -49,7 +89,9 @@ func applyKey(tx *view.Tx, tenant, id string, m stream.Message) error {
 	}
 	switch e := event.GetKind().(type) {
 	case *eventv1.KeyEvent_Saved:
-		return tx.Put(keyBucket, key(tenant, id), []byte(e.Saved.GetKind()))
+		return put(tx, keyBucket, key(tenant, id), &eventv1.KeySaved{ // the sealed secret stays where it is needed
+			Kind: e.Saved.GetKind(), Model: e.Saved.GetModel(), ShutdownDate: e.Saved.GetShutdownDate(),
+		})
 	case *eventv1.KeyEvent_Deleted:
 		return tx.Delete(keyBucket, key(tenant, id))
 	}

@@ -2,6 +2,7 @@ package prompts
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
@@ -38,6 +39,15 @@ type Prompt struct {
 	Revision uint32
 	// Rank orders by age: a new prompt has the highest and goes last.
 	Rank uint64
+	// Made says when this revision was made and by whom; it is written with the event, not by the rules.
+	Made Made
+}
+
+// Made is the origin of a revision: when, and whose.
+type Made struct {
+	At time.Time
+	// ByID and By are the account and its name as it was then; empty where a service acted by itself.
+	ByID, By string
 }
 
 // normal brings a draft into the form that is stored and compared.
@@ -96,7 +106,7 @@ func change(all []Prompt, id string, revision uint32, edit func(*Draft) error) (
 		return Prompt{}, fault.New(fault.Invalid, "REVISION_REQUIRED", fault.Field("revision"))
 	}
 	if revision != p.Revision {
-		return Prompt{}, stale(p.Revision)
+		return Prompt{}, stale(p.Revision, p.Made)
 	}
 	d := p.Draft
 	if err := edit(&d); err != nil {
@@ -115,7 +125,7 @@ func remove(all []Prompt, id string, revision uint32) (Prompt, error) {
 		return Prompt{}, err
 	}
 	if revision != 0 && revision != p.Revision {
-		return Prompt{}, stale(p.Revision)
+		return Prompt{}, stale(p.Revision, p.Made)
 	}
 	return p, nil
 }
@@ -126,7 +136,11 @@ func find(all []Prompt, id string) (Prompt, error) {
 			return p, nil
 		}
 	}
-	return Prompt{}, fault.New(fault.NotFound, "NOT_FOUND", fault.Param("prompt", id))
+	return Prompt{}, unknown(id)
+}
+
+func unknown(id string) error {
+	return fault.New(fault.NotFound, "NOT_FOUND", fault.Param("prompt", id))
 }
 
 func nameFree(all []Prompt, id, name string) error {
@@ -138,7 +152,11 @@ func nameFree(all []Prompt, id, name string) error {
 	return nil
 }
 
-func stale(now uint32) error {
-	return fault.New(fault.Conflict, "REVISION_STALE", fault.Field("revision"),
-		fault.Param("revision", strconv.FormatUint(uint64(now), 10)))
+// stale says that somebody else was first, and who: an administrator whose change is refused wants to know whom to ask.
+func stale(now uint32, made Made) error {
+	options := []fault.Option{fault.Field("revision"), fault.Param("revision", strconv.FormatUint(uint64(now), 10))}
+	if made.By != "" {
+		options = append(options, fault.Param("by", made.By))
+	}
+	return fault.New(fault.Conflict, "REVISION_STALE", options...)
 }

@@ -2,6 +2,10 @@ package prompts
 
 import (
 	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
@@ -25,9 +29,16 @@ func (s *Service) GetPrompt(
 			return nil, err
 		}
 	}
-	pos := s.follower.Position()
-	p, err := s.read(caller, req.GetId())
-	return &promptv1.GetPromptResponse{Prompt: p, Position: pos.Encode()}, err
+	out := &promptv1.GetPromptResponse{Position: s.follower.Position().Encode()}
+	if req.GetRevision() == 0 {
+		out.Prompt, err = s.read(caller, req.GetId())
+		return out, err
+	}
+	if !sees(caller) {
+		return nil, fault.New(fault.Forbidden, "FORBIDDEN")
+	}
+	out.Prompt, err = s.readRevision(caller, req.GetId(), req.GetRevision())
+	return out, err
 }
 
 // newest brings the view up to what the leader has of the tenant's prompts and keys.
@@ -60,39 +71,82 @@ func (s *Service) list(caller identity.Caller) (list []*promptv1.Prompt, revisio
 		if err != nil {
 			return err
 		}
-		revision = st.revision
+		revision = st.order.Revision
 		for i, p := range st.arranged() {
-			list = append(list, visible(caller, p, i+1, brokenCode(tx, caller.Tenant, p)))
+			list = append(list, placed(tx, caller, p, i+1))
 		}
 		return nil
 	})
 	return list, revision, err
 }
 
-func (s *Service) read(caller identity.Caller, id string) (*promptv1.Prompt, error) {
-	list, _, err := s.list(caller)
+func (s *Service) read(caller identity.Caller, id string) (out *promptv1.Prompt, err error) {
+	err = s.follower.Read(func(tx *view.Tx) error {
+		value := tx.Get(promptBucket, key(caller.Tenant, id))
+		if value == nil {
+			return unknown(id)
+		}
+		out, err = decodePlaced(tx, caller, value)
+		return err
+	})
+	return out, err
+}
+
+// show is a prompt that was just written, as it was written: somebody may have changed or deleted it since, and the answer
+// to a write that was done must not be that there is no such prompt.
+func (s *Service) show(caller identity.Caller, p Prompt) (out *promptv1.Prompt, err error) {
+	err = s.follower.Read(func(tx *view.Tx) error {
+		value := tx.Get(revisionBucket, revisionKey(caller.Tenant, p.ID, p.Revision))
+		if value == nil {
+			out = placed(tx, caller, p, 0)
+			return nil
+		}
+		out, err = decodePlaced(tx, caller, value)
+		return err
+	})
+	return out, err
+}
+
+// decodePlaced is a prompt as it was stored, with its place in the order of now.
+func decodePlaced(tx *view.Tx, caller identity.Caller, value []byte) (*promptv1.Prompt, error) {
+	p, err := decodePrompt(value)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range list {
-		if p.GetId() == id {
-			return p, nil
-		}
-	}
-	return nil, fault.New(fault.NotFound, "NOT_FOUND", fault.Param("prompt", id))
+	place, err := placeOf(tx, caller.Tenant, p.ID)
+	return placed(tx, caller, p, place), err
 }
 
-// visible is what a caller may see: administrators and services all of it, others what they need to choose a prompt.
-func visible(caller identity.Caller, p Prompt, position int, broken string) *promptv1.Prompt {
+// placeOf is where a prompt is in the order, from 1; 0 when it is not in it any more.
+func placeOf(tx *view.Tx, tenant, id string) (int, error) {
+	st, err := readState(tx, tenant)
+	return slices.IndexFunc(st.arranged(), func(p Prompt) bool { return p.ID == id }) + 1, err
+}
+
+func placed(tx *view.Tx, caller identity.Caller, p Prompt, place int) *promptv1.Prompt {
+	return visible(caller, p, place, broken(p, readKey(tx, caller.Tenant, p.KeyID), time.Now()))
+}
+
+// sees tells whether a caller may see all of a prompt: administrators and services. Others see what they need to choose one.
+func sees(caller identity.Caller) bool {
+	return caller.Role == identity.RoleSystemAdmin || caller.IsService()
+}
+
+// visible is what a caller may see of a prompt.
+func visible(caller identity.Caller, p Prompt, place int, b Broken) *promptv1.Prompt {
 	out := &promptv1.Prompt{
 		Id: p.ID, Name: p.Name, KeyKind: p.KeyKind,
-		Position:   uint32(position),
-		BrokenCode: broken,
+		Position:   uint32(place),
+		BrokenCode: b.Reason, BrokenParams: b.Params,
 	}
-	if caller.Role != identity.RoleSystemAdmin && !caller.IsService() {
+	if !sees(caller) {
 		return out
 	}
 	out.KeyId, out.Text, out.Advanced, out.MapText = p.KeyID, p.Text, p.Advanced, p.MapText
 	out.Split, out.Memo, out.Revision = p.Split, p.Memo, p.Revision
+	out.ChangedById, out.ChangedBy = p.Made.ByID, p.Made.By
+	if !p.Made.At.IsZero() {
+		out.ChangedAt = timestamppb.New(p.Made.At)
+	}
 	return out
 }

@@ -25,7 +25,7 @@ func (s *Service) CreatePrompt(
 	if err != nil {
 		return nil, fault.Op("prompts.create", err)
 	}
-	out, err := s.read(caller, p.ID)
+	out, err := s.show(caller, p)
 	return &promptv1.CreatePromptResponse{Prompt: out, Position: pos.Encode()}, err
 }
 
@@ -66,8 +66,9 @@ func (s *Service) UpdatePrompt(
 	if err := s.newestKeys(ctx, caller.Tenant); err != nil {
 		return nil, err
 	}
-	pos, err := s.commit(ctx, caller, func(tx *view.Tx, st state) (fact, error) {
-		p, err := change(st.prompts, req.GetId(), req.GetRevision(), func(d *Draft) error {
+	var p Prompt
+	pos, err := s.commit(ctx, caller, func(tx *view.Tx, st state) (_ fact, err error) {
+		p, err = change(st.prompts, req.GetId(), req.GetRevision(), func(d *Draft) error {
 			edit(d, req)
 			if *d = d.normal(); req.KeyId == nil && req.KeyKind == nil {
 				return d.check() // a broken prompt may still get another text
@@ -79,7 +80,7 @@ func (s *Service) UpdatePrompt(
 	if err != nil {
 		return nil, fault.Op("prompts.update", err)
 	}
-	out, err := s.read(caller, req.GetId())
+	out, err := s.show(caller, p)
 	return &promptv1.UpdatePromptResponse{Prompt: out, Position: pos.Encode()}, err
 }
 
@@ -110,13 +111,37 @@ func (s *Service) ReorderPrompts(
 		return nil, err
 	}
 	pos, err := s.commit(ctx, caller, func(_ *view.Tx, st state) (fact, error) {
-		order, err := reorder(st.prompts, st.order, st.revision, req.GetIds(), req.GetRevision())
-		return orderedFact(st.revision+1, order), err
+		order, err := reorder(st.prompts, st.order, req.GetIds(), req.GetRevision())
+		return orderedFact(order), err
 	})
 	if err != nil {
 		return nil, fault.Op("prompts.reorder", err)
 	}
 	return &promptv1.ReorderPromptsResponse{Revision: req.GetRevision() + 1, Position: pos.Encode()}, nil
+}
+
+// MovePrompt puts one prompt to another place; see the contract.
+func (s *Service) MovePrompt(
+	ctx context.Context, req *promptv1.MovePromptRequest,
+) (*promptv1.MovePromptResponse, error) {
+	caller, err := identity.RequireAdmin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &promptv1.MovePromptResponse{}
+	pos, err := s.commit(ctx, caller, func(_ *view.Tx, st state) (fact, error) {
+		order, place, err := move(st.prompts, st.order, req.GetId(), req.GetTo(), req.GetPosition(), req.GetRevision())
+		out.Place, out.Revision = uint32(place), order.Revision
+		if err != nil || order.Revision == st.order.Revision {
+			return fact{}, err
+		}
+		return orderedFact(order), nil
+	})
+	if err != nil {
+		return nil, fault.Op("prompts.move", err)
+	}
+	out.Position = pos.Encode()
+	return out, nil
 }
 
 // CreateExamplePrompts adds the five example prompts; see the contract.
@@ -140,7 +165,7 @@ func (s *Service) CreateExamplePrompts(
 		if err != nil {
 			return nil, fault.Op("prompts.examples", err)
 		}
-		made, err := s.read(caller, p.ID)
+		made, err := s.show(caller, p)
 		if err != nil {
 			return nil, err
 		}

@@ -49,7 +49,7 @@ func New(cfg Config, deps Deps) *Service {
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
-			Buckets:   []string{promptBucket, orderBucket, keyBucket},
+			Buckets:   []string{promptBucket, revisionBucket, orderBucket, keyBucket},
 			Format:    viewFormat,
 			Streams:   []string{subject.Prompts, subject.Keys},
 			Apply:     apply,

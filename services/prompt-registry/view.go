@@ -1,6 +1,7 @@
 package prompts
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -12,62 +13,104 @@ import (
 
 // Buckets of the view.
 const (
-	promptBucket = "prompts" // tenant, 0, prompt id -> PromptSaved
-	orderBucket  = "order"   // tenant -> PromptsOrdered
-	keyBucket    = "keys"    // tenant, 0, key id -> kind
-	viewFormat   = "1"
+	promptBucket   = "prompts"   // tenant, 0, prompt id -> PromptEvent, saved
+	revisionBucket = "revisions" // tenant, 0, prompt id, 0, revision (big endian) -> PromptEvent, saved
+	orderBucket    = "order"     // tenant -> PromptEvent, ordered
+	keyBucket      = "keys"      // tenant, 0, key id -> KeySaved, of it what prompts need
+	viewFormat     = "2"
 )
 
 func key(tenant, id string) []byte { return []byte(tenant + "\x00" + id) }
 
+// revisionKey is where a revision lies; revision 0 lies before all of a prompt's.
+func revisionKey(tenant, id string, revision uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(key(tenant, id), 0), revision)
+}
+
 // state is everything of a tenant that a decision about its prompts needs.
 type state struct {
-	prompts  []Prompt
-	order    []string
-	revision uint32 // of the order
+	prompts []Prompt
+	order   Order
 }
 
 func readState(tx *view.Tx, tenant string) (state, error) {
 	var s state
 	for _, value := range tx.Scan(promptBucket, key(tenant, ""), nil) {
-		var saved eventv1.PromptSaved
-		if err := proto.Unmarshal(value, &saved); err != nil {
-			return s, fmt.Errorf("prompts: view: %w", err)
+		p, err := decodePrompt(value)
+		if err != nil {
+			return s, err
 		}
-		s.prompts = append(s.prompts, promptOf(&saved))
+		s.prompts = append(s.prompts, p)
 	}
 	if value := tx.Get(orderBucket, []byte(tenant)); value != nil {
-		var ordered eventv1.PromptsOrdered
-		if err := proto.Unmarshal(value, &ordered); err != nil {
-			return s, fmt.Errorf("prompts: view: %w", err)
+		var event eventv1.PromptEvent
+		if err := proto.Unmarshal(value, &event); err != nil {
+			return s, damaged(err)
 		}
-		s.order, s.revision = ordered.GetIds(), ordered.GetRevision()
+		ordered := event.GetOrdered()
+		s.order = Order{IDs: ordered.GetIds(), Revision: ordered.GetRevision(), Made: madeOf(event.GetMeta())}
 	}
 	return s, nil
 }
 
 // arranged are the prompts as they are shown.
-func (s state) arranged() []Prompt { return arrange(s.prompts, s.order) }
+func (s state) arranged() []Prompt { return arrange(s.prompts, s.order.IDs) }
 
-// keyKind returns the kind of a key, "" when there is no such key.
-func keyKind(tx *view.Tx, tenant, id string) string {
-	return string(tx.Get(keyBucket, key(tenant, id)))
+// readRevisions returns what is kept of a prompt's history, the newest first.
+func readRevisions(tx *view.Tx, tenant, id string) (list []Prompt, err error) {
+	for _, value := range tx.ScanBack(revisionBucket, append(key(tenant, id), 0), nil) {
+		p, err := decodePrompt(value)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func decodePrompt(value []byte) (Prompt, error) {
+	var event eventv1.PromptEvent
+	if err := proto.Unmarshal(value, &event); err != nil {
+		return Prompt{}, damaged(err)
+	}
+	p := promptOf(event.GetSaved())
+	p.Made = madeOf(event.GetMeta())
+	return p, nil
+}
+
+func damaged(err error) error { return fmt.Errorf("prompts: view: %w", err) }
+
+func madeOf(m *eventv1.Meta) Made {
+	made := Made{ByID: m.GetBy().GetAccountId(), By: m.GetBy().GetName()}
+	if m.GetAt() != nil {
+		made.At = m.GetAt().AsTime()
+	}
+	return made
+}
+
+// readKey returns what a prompt needs to know of a key; nil when there is no such key.
+func readKey(tx *view.Tx, tenant, id string) *Key {
+	value := tx.Get(keyBucket, key(tenant, id))
+	if value == nil {
+		return nil
+	}
+	var saved eventv1.KeySaved
+	if proto.Unmarshal(value, &saved) != nil {
+		return nil
+	}
+	k := &Key{Kind: saved.GetKind(), Model: saved.GetModel()}
+	if saved.GetShutdownDate() != nil {
+		k.Shutdown = saved.GetShutdownDate().AsTime()
+	}
+	return k
 }
 
 // keyExists checks that a draft names a key there is, of the kind it says.
 func keyExists(tx *view.Tx, tenant string, d Draft) error {
-	if keyKind(tx, tenant, d.KeyID) != d.KeyKind {
-		return fault.New(fault.Unprocessable, "KEY_NOT_FOUND", fault.Field("keyId"))
+	if k := readKey(tx, tenant, d.KeyID); k == nil || k.Kind != d.KeyKind {
+		return fault.New(fault.Unprocessable, reasonKeyGone, fault.Field("keyId"))
 	}
 	return nil
-}
-
-// brokenCode says why a prompt cannot be used; "" when it can.
-func brokenCode(tx *view.Tx, tenant string, p Prompt) string {
-	if keyKind(tx, tenant, p.KeyID) != p.KeyKind {
-		return "KEY_NOT_FOUND"
-	}
-	return ""
 }
 
 func promptOf(e *eventv1.PromptSaved) Prompt {

@@ -141,9 +141,10 @@ function renderCall() {
   sync($('results'), S.runs.map(run => ({ ...run, full: S.full[run.id], may: mayRun() })), card)
   renderRun(S.runs.find(isOpen), S.prompts.filter(p => !p.broken), $('prompt').value || localStorage.getItem('kikigaki.prompt'))
 }
+const why = p => p.broken && t('prompt.broken.' + p.broken.code, p.broken.params)
 function renderRun(running, usable, chosen) {
   const reason = !mayRun() ? 'analysis.noRight' : !S.prompts.length ? 'analysis.noPrompt' : !usable.length ? 'analysis.noUsablePrompt' : ''
-  sync($('prompt'), S.prompts, p => h('option', { value: p.id, disabled: !!p.broken }, p.broken ? t('analysis.broken', p) : p.name))
+  sync($('prompt'), S.prompts, p => h('option', { value: p.id, disabled: !!p.broken }, p.broken ? t('analysis.broken', { name: p.name, reason: why(p) }) : p.name))
   Object.assign($('prompt'), { value: (usable.find(p => p.id === chosen) ?? usable[0])?.id ?? '', disabled: !usable.length })
   Object.assign($('run'), { disabled: !!(reason || running), textContent: t(running ? 'analysis.running' : 'analysis.run') }).classList.toggle('busy', !!running)
   $('run-reason').replaceChildren(reason && t(reason), reason === 'analysis.noPrompt' && admin() ? h('a', { href: '#/prompts' }, t('analysis.addPrompt')) : '')
@@ -319,7 +320,7 @@ function promptRow(p) {
   const arrow = (by, sign, key) => h('button', { class: 'small', 'data-act': sign, 'aria-label': t(key, p), onclick: () => move(p, by) }, sign)
   const tools = S.moved ? [arrow(-1, '▲', 'prompt.up'), arrow(1, '▼', 'prompt.down')] : [small('action.edit', () => editPrompt(p)), small('action.delete', remove)]
   const chips = [[S.keys.find(key => key.id === p.keyId)?.name ?? t('key.kind.' + p.keyKind)], [p.broken && t('prompt.broken'), 'bad']]
-  return row(p.name, chips, [h('span', { class: 'prompt' }, p.text), p.memo], tools)
+  return row(p.name, chips, [p.broken && h('span', { class: 'bad' }, why(p)), h('span', { class: 'prompt' }, p.text), p.memo], tools)
 }
 // Coming, going and looking around.
 function render() {

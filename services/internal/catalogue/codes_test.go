@@ -87,6 +87,15 @@ func codeKeys() []string {
 			keys = append(keys, "analysis.error."+code+"."+part)
 		}
 	}
+	return append(keys, caseKeys()...)
+}
+
+// caseKeys are the texts that are told instead of a code's own where the case is known.
+func caseKeys() []string {
+	keys := []string{"problem.REVISION_STALE.detail.by"}
+	for _, reason := range []string{"KEY_NOT_FOUND", "MODEL_SHUT_DOWN"} {
+		keys = append(keys, "problem.PROMPT_BROKEN."+reason+".title", "problem.PROMPT_BROKEN."+reason+".detail", "prompt.broken."+reason)
+	}
 	return keys
 }
 
@@ -206,6 +215,15 @@ func TestProblem(t *testing.T) {
 		{"FIELD_TOO_LONG", map[string]string{"limit": "255", "length": "256"}, "The text is too long", "Use at most 255 characters."},
 		{"FIELD_TOO_LONG", map[string]string{"min": "1"}, "The text is too long", ""},
 		{"KEY_IN_USE", map[string]string{"prompts": "{limit}"}, "An API key that prompts use cannot be deleted", "Prompts that use it: {limit}"},
+		{"REVISION_STALE", map[string]string{"by": "Ann", "revision": "3"}, "Somebody else has changed this",
+			"Ann has changed it meanwhile. Load the newest version and make your change again."},
+		{"REVISION_STALE", nil, "Somebody else has changed this", "Load the newest version and make your change again."},
+		{"PROMPT_BROKEN", map[string]string{"reason": "MODEL_SHUT_DOWN", "prompt": "Summary", "model": "m-1", "date": "2026-11-30"},
+			"This prompt cannot be used: its model was shut down", "The AI service shut down the model m-1 on 2026-11-30. " +
+				"Ask a system administrator to choose another API key or model for the prompt “Summary”."},
+		{"PROMPT_BROKEN", map[string]string{"reason": "MODEL_SHUT_DOWN"}, "This prompt cannot be used: its model was shut down", ""},
+		{"PROMPT_BROKEN", map[string]string{"reason": "NEW"}, "This prompt cannot be used",
+			c.Text("en", "problem.PROMPT_BROKEN.detail", nil)},
 		{"NEVER_SEEN", nil, "An unexpected error occurred", c.Text("en", "problem.INTERNAL.detail", nil)},
 	} {
 		title, detail := c.Problem("en", tt.code, tt.params)

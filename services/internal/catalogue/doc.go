@@ -8,7 +8,8 @@
 // parameters. Japanese is the language of the product's own manual; its wording of buttons, questions and errors is
 // kept to the character.
 //
-// Keys of problems are problem.<CODE>.title and .detail. Details take these parameters and are left out without them:
+// Keys of problems are problem.<CODE>.title and .detail, beside them problem.<CODE>.<reason>.title and .detail for a problem
+// whose parameter "reason" says so, and .detail.by for one that names who it was. Details take these parameters and are left out without them:
 // FIELD_TOO_LONG and LIMIT_REACHED {max}, KEY_IN_USE {prompts}. Keys of failed analyses are
 // analysis.error.<CODE>.title, .cause and .remedy, and .title.azure_openai where the title names the provider. A refused key
 // has problem.KEY_REFUSED.<reason>.title and .detail; the form of a key has key.help.<kind>, key.help.<kind>.<field> and,

@@ -41,6 +41,10 @@ func (c *Catalogue) Problem(locale, code string, params map[string]string) (titl
 	if raw, _ := c.lookup(locale, key); complete(raw, params) {
 		detail = fill(raw, params)
 	}
+	// Where somebody is named, as who was faster, and there is a detail for that, it is told who it was.
+	if raw, ok := c.lookup(locale, key+".by"); ok && params["by"] != "" && complete(raw, params) {
+		detail = fill(raw, params)
+	}
 	return c.Text(locale, "problem."+code+".title", nil), detail
 }
 

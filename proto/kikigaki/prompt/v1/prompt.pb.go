@@ -11,6 +11,7 @@ package promptv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -44,8 +45,14 @@ type Prompt struct {
 	// Place in the order, from 1.
 	Position uint32 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
 	Revision uint32 `protobuf:"varint,11,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Why it cannot be used, e.g. KEY_NOT_FOUND; empty when it can.
-	BrokenCode    string `protobuf:"bytes,12,opt,name=broken_code,json=brokenCode,proto3" json:"broken_code,omitempty"`
+	// Why it cannot be used: KEY_NOT_FOUND (deleted, or of another kind now) or MODEL_SHUT_DOWN; empty when it can.
+	BrokenCode string `protobuf:"bytes,12,opt,name=broken_code,json=brokenCode,proto3" json:"broken_code,omitempty"`
+	// What there is to say about it: of MODEL_SHUT_DOWN the model and the date it ended, as 2026-11-30.
+	BrokenParams map[string]string `protobuf:"bytes,13,rep,name=broken_params,json=brokenParams,proto3" json:"broken_params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// When and by whom this revision was made; for system_admin and services. Names are as they were then.
+	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
+	ChangedById   string                 `protobuf:"bytes,15,opt,name=changed_by_id,json=changedById,proto3" json:"changed_by_id,omitempty"`
+	ChangedBy     string                 `protobuf:"bytes,16,opt,name=changed_by,json=changedBy,proto3" json:"changed_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,6 +171,216 @@ func (x *Prompt) GetBrokenCode() string {
 	return ""
 }
 
+func (x *Prompt) GetBrokenParams() map[string]string {
+	if x != nil {
+		return x.BrokenParams
+	}
+	return nil
+}
+
+func (x *Prompt) GetChangedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangedAt
+	}
+	return nil
+}
+
+func (x *Prompt) GetChangedById() string {
+	if x != nil {
+		return x.ChangedById
+	}
+	return ""
+}
+
+func (x *Prompt) GetChangedBy() string {
+	if x != nil {
+		return x.ChangedBy
+	}
+	return ""
+}
+
+// PromptRevision is a prompt as it was set at one of its revisions; its position is that of now.
+type PromptRevision struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Prompt *Prompt                `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
+	// Fields that differ from the revision before, by their names in JSON, such as "text" and "mapText"; empty for the
+	// oldest that is kept.
+	Changed       []string `protobuf:"bytes,2,rep,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromptRevision) Reset() {
+	*x = PromptRevision{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromptRevision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromptRevision) ProtoMessage() {}
+
+func (x *PromptRevision) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromptRevision.ProtoReflect.Descriptor instead.
+func (*PromptRevision) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PromptRevision) GetPrompt() *Prompt {
+	if x != nil {
+		return x.Prompt
+	}
+	return nil
+}
+
+func (x *PromptRevision) GetChanged() []string {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+// PromptChange is a field that differs between two revisions.
+type PromptChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in JSON, such as "text".
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// Its values; "true" and "false" of advanced.
+	Before string `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	After  string `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// The way from one to the other, in order; for name, text, mapText and memo.
+	Parts         []*TextPart `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromptChange) Reset() {
+	*x = PromptChange{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromptChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromptChange) ProtoMessage() {}
+
+func (x *PromptChange) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromptChange.ProtoReflect.Descriptor instead.
+func (*PromptChange) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PromptChange) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *PromptChange) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *PromptChange) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *PromptChange) GetParts() []*TextPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// TextPart is a piece of a comparison: the parts that are "same" or "removed" make the text before, those that are "same"
+// or "added" the text after.
+type TextPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "same", "removed" or "added".
+	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TextPart) Reset() {
+	*x = TextPart{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TextPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TextPart) ProtoMessage() {}
+
+func (x *TextPart) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TextPart.ProtoReflect.Descriptor instead.
+func (*TextPart) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *TextPart) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *TextPart) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // PromptDraft is what a caller may set.
 type PromptDraft struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -181,7 +398,7 @@ type PromptDraft struct {
 
 func (x *PromptDraft) Reset() {
 	*x = PromptDraft{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[1]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -193,7 +410,7 @@ func (x *PromptDraft) String() string {
 func (*PromptDraft) ProtoMessage() {}
 
 func (x *PromptDraft) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[1]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -206,7 +423,7 @@ func (x *PromptDraft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromptDraft.ProtoReflect.Descriptor instead.
 func (*PromptDraft) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{1}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PromptDraft) GetName() string {
@@ -274,7 +491,7 @@ type CreatePromptRequest struct {
 
 func (x *CreatePromptRequest) Reset() {
 	*x = CreatePromptRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[2]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +503,7 @@ func (x *CreatePromptRequest) String() string {
 func (*CreatePromptRequest) ProtoMessage() {}
 
 func (x *CreatePromptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[2]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +516,7 @@ func (x *CreatePromptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePromptRequest.ProtoReflect.Descriptor instead.
 func (*CreatePromptRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{2}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreatePromptRequest) GetDraft() *PromptDraft {
@@ -319,7 +536,7 @@ type CreatePromptResponse struct {
 
 func (x *CreatePromptResponse) Reset() {
 	*x = CreatePromptResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[3]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -331,7 +548,7 @@ func (x *CreatePromptResponse) String() string {
 func (*CreatePromptResponse) ProtoMessage() {}
 
 func (x *CreatePromptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[3]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -344,7 +561,7 @@ func (x *CreatePromptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePromptResponse.ProtoReflect.Descriptor instead.
 func (*CreatePromptResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{3}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreatePromptResponse) GetPrompt() *Prompt {
@@ -366,14 +583,16 @@ type GetPromptRequest struct {
 	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	MinPosition string                 `protobuf:"bytes,2,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
 	// Ask the log's leader for the newest state first; for decisions that must see what another replica just accepted.
-	Newest        bool `protobuf:"varint,3,opt,name=newest,proto3" json:"newest,omitempty"`
+	Newest bool `protobuf:"varint,3,opt,name=newest,proto3" json:"newest,omitempty"`
+	// The prompt as it was set at this revision; 0 is the newest.
+	Revision      uint32 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetPromptRequest) Reset() {
 	*x = GetPromptRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[4]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +604,7 @@ func (x *GetPromptRequest) String() string {
 func (*GetPromptRequest) ProtoMessage() {}
 
 func (x *GetPromptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[4]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +617,7 @@ func (x *GetPromptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPromptRequest.ProtoReflect.Descriptor instead.
 func (*GetPromptRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{4}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetPromptRequest) GetId() string {
@@ -422,6 +641,13 @@ func (x *GetPromptRequest) GetNewest() bool {
 	return false
 }
 
+func (x *GetPromptRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
 type GetPromptResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prompt        *Prompt                `protobuf:"bytes,1,opt,name=prompt,proto3" json:"prompt,omitempty"`
@@ -432,7 +658,7 @@ type GetPromptResponse struct {
 
 func (x *GetPromptResponse) Reset() {
 	*x = GetPromptResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[5]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +670,7 @@ func (x *GetPromptResponse) String() string {
 func (*GetPromptResponse) ProtoMessage() {}
 
 func (x *GetPromptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[5]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +683,7 @@ func (x *GetPromptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPromptResponse.ProtoReflect.Descriptor instead.
 func (*GetPromptResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{5}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetPromptResponse) GetPrompt() *Prompt {
@@ -483,7 +709,7 @@ type ListPromptsRequest struct {
 
 func (x *ListPromptsRequest) Reset() {
 	*x = ListPromptsRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[6]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -495,7 +721,7 @@ func (x *ListPromptsRequest) String() string {
 func (*ListPromptsRequest) ProtoMessage() {}
 
 func (x *ListPromptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[6]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -508,7 +734,7 @@ func (x *ListPromptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPromptsRequest.ProtoReflect.Descriptor instead.
 func (*ListPromptsRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{6}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPromptsRequest) GetMinPosition() string {
@@ -530,7 +756,7 @@ type ListPromptsResponse struct {
 
 func (x *ListPromptsResponse) Reset() {
 	*x = ListPromptsResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[7]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +768,7 @@ func (x *ListPromptsResponse) String() string {
 func (*ListPromptsResponse) ProtoMessage() {}
 
 func (x *ListPromptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[7]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +781,7 @@ func (x *ListPromptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPromptsResponse.ProtoReflect.Descriptor instead.
 func (*ListPromptsResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{7}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListPromptsResponse) GetPrompts() []*Prompt {
@@ -599,7 +825,7 @@ type UpdatePromptRequest struct {
 
 func (x *UpdatePromptRequest) Reset() {
 	*x = UpdatePromptRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[8]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +837,7 @@ func (x *UpdatePromptRequest) String() string {
 func (*UpdatePromptRequest) ProtoMessage() {}
 
 func (x *UpdatePromptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[8]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +850,7 @@ func (x *UpdatePromptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePromptRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePromptRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{8}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdatePromptRequest) GetId() string {
@@ -707,7 +933,7 @@ type UpdatePromptResponse struct {
 
 func (x *UpdatePromptResponse) Reset() {
 	*x = UpdatePromptResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[9]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +945,7 @@ func (x *UpdatePromptResponse) String() string {
 func (*UpdatePromptResponse) ProtoMessage() {}
 
 func (x *UpdatePromptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[9]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +958,7 @@ func (x *UpdatePromptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePromptResponse.ProtoReflect.Descriptor instead.
 func (*UpdatePromptResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{9}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdatePromptResponse) GetPrompt() *Prompt {
@@ -760,7 +986,7 @@ type DeletePromptRequest struct {
 
 func (x *DeletePromptRequest) Reset() {
 	*x = DeletePromptRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[10]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +998,7 @@ func (x *DeletePromptRequest) String() string {
 func (*DeletePromptRequest) ProtoMessage() {}
 
 func (x *DeletePromptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[10]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +1011,7 @@ func (x *DeletePromptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePromptRequest.ProtoReflect.Descriptor instead.
 func (*DeletePromptRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{10}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeletePromptRequest) GetId() string {
@@ -811,7 +1037,7 @@ type DeletePromptResponse struct {
 
 func (x *DeletePromptResponse) Reset() {
 	*x = DeletePromptResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[11]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -823,7 +1049,7 @@ func (x *DeletePromptResponse) String() string {
 func (*DeletePromptResponse) ProtoMessage() {}
 
 func (x *DeletePromptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[11]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -836,7 +1062,7 @@ func (x *DeletePromptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePromptResponse.ProtoReflect.Descriptor instead.
 func (*DeletePromptResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{11}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeletePromptResponse) GetPosition() string {
@@ -857,7 +1083,7 @@ type ReorderPromptsRequest struct {
 
 func (x *ReorderPromptsRequest) Reset() {
 	*x = ReorderPromptsRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[12]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +1095,7 @@ func (x *ReorderPromptsRequest) String() string {
 func (*ReorderPromptsRequest) ProtoMessage() {}
 
 func (x *ReorderPromptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[12]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +1108,7 @@ func (x *ReorderPromptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReorderPromptsRequest.ProtoReflect.Descriptor instead.
 func (*ReorderPromptsRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{12}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReorderPromptsRequest) GetIds() []string {
@@ -909,7 +1135,7 @@ type ReorderPromptsResponse struct {
 
 func (x *ReorderPromptsResponse) Reset() {
 	*x = ReorderPromptsResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[13]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -921,7 +1147,7 @@ func (x *ReorderPromptsResponse) String() string {
 func (*ReorderPromptsResponse) ProtoMessage() {}
 
 func (x *ReorderPromptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[13]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -934,7 +1160,7 @@ func (x *ReorderPromptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReorderPromptsResponse.ProtoReflect.Descriptor instead.
 func (*ReorderPromptsResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{13}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReorderPromptsResponse) GetRevision() uint32 {
@@ -951,6 +1177,381 @@ func (x *ReorderPromptsResponse) GetPosition() string {
 	return ""
 }
 
+type MovePromptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "top", "bottom" or "position".
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// The place for "position", from 1; one behind the last means the last.
+	Position uint32 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	// The order's revision that the change is based on.
+	Revision      uint32 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MovePromptRequest) Reset() {
+	*x = MovePromptRequest{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MovePromptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MovePromptRequest) ProtoMessage() {}
+
+func (x *MovePromptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MovePromptRequest.ProtoReflect.Descriptor instead.
+func (*MovePromptRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *MovePromptRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MovePromptRequest) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *MovePromptRequest) GetPosition() uint32 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *MovePromptRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+type MovePromptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is now, from 1.
+	Place uint32 `protobuf:"varint,1,opt,name=place,proto3" json:"place,omitempty"`
+	// The order's revision now.
+	Revision      uint32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Position      string `protobuf:"bytes,3,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MovePromptResponse) Reset() {
+	*x = MovePromptResponse{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MovePromptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MovePromptResponse) ProtoMessage() {}
+
+func (x *MovePromptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MovePromptResponse.ProtoReflect.Descriptor instead.
+func (*MovePromptResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *MovePromptResponse) GetPlace() uint32 {
+	if x != nil {
+		return x.Place
+	}
+	return 0
+}
+
+func (x *MovePromptResponse) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *MovePromptResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+type ListPromptRevisionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	MinPosition   string                 `protobuf:"bytes,2,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPromptRevisionsRequest) Reset() {
+	*x = ListPromptRevisionsRequest{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPromptRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPromptRevisionsRequest) ProtoMessage() {}
+
+func (x *ListPromptRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPromptRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*ListPromptRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListPromptRevisionsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListPromptRevisionsRequest) GetMinPosition() string {
+	if x != nil {
+		return x.MinPosition
+	}
+	return ""
+}
+
+type ListPromptRevisionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Revisions     []*PromptRevision      `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPromptRevisionsResponse) Reset() {
+	*x = ListPromptRevisionsResponse{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPromptRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPromptRevisionsResponse) ProtoMessage() {}
+
+func (x *ListPromptRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPromptRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*ListPromptRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListPromptRevisionsResponse) GetRevisions() []*PromptRevision {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+func (x *ListPromptRevisionsResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
+type ComparePromptRevisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 0: the one before the other.
+	From uint32 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	// 0: the newest.
+	To            uint32 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	MinPosition   string `protobuf:"bytes,4,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ComparePromptRevisionsRequest) Reset() {
+	*x = ComparePromptRevisionsRequest{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ComparePromptRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ComparePromptRevisionsRequest) ProtoMessage() {}
+
+func (x *ComparePromptRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ComparePromptRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*ComparePromptRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ComparePromptRevisionsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ComparePromptRevisionsRequest) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ComparePromptRevisionsRequest) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ComparePromptRevisionsRequest) GetMinPosition() string {
+	if x != nil {
+		return x.MinPosition
+	}
+	return ""
+}
+
+type ComparePromptRevisionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint32                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	Changes       []*PromptChange        `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	Position      string                 `protobuf:"bytes,4,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ComparePromptRevisionsResponse) Reset() {
+	*x = ComparePromptRevisionsResponse{}
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ComparePromptRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ComparePromptRevisionsResponse) ProtoMessage() {}
+
+func (x *ComparePromptRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ComparePromptRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*ComparePromptRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ComparePromptRevisionsResponse) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ComparePromptRevisionsResponse) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ComparePromptRevisionsResponse) GetChanges() []*PromptChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ComparePromptRevisionsResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
 type CreateExamplePromptsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -961,7 +1562,7 @@ type CreateExamplePromptsRequest struct {
 
 func (x *CreateExamplePromptsRequest) Reset() {
 	*x = CreateExamplePromptsRequest{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[14]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1574,7 @@ func (x *CreateExamplePromptsRequest) String() string {
 func (*CreateExamplePromptsRequest) ProtoMessage() {}
 
 func (x *CreateExamplePromptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[14]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1587,7 @@ func (x *CreateExamplePromptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateExamplePromptsRequest.ProtoReflect.Descriptor instead.
 func (*CreateExamplePromptsRequest) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{14}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateExamplePromptsRequest) GetKeyId() string {
@@ -1013,7 +1614,7 @@ type CreateExamplePromptsResponse struct {
 
 func (x *CreateExamplePromptsResponse) Reset() {
 	*x = CreateExamplePromptsResponse{}
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[15]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1626,7 @@ func (x *CreateExamplePromptsResponse) String() string {
 func (*CreateExamplePromptsResponse) ProtoMessage() {}
 
 func (x *CreateExamplePromptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[15]
+	mi := &file_kikigaki_prompt_v1_prompt_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1639,7 @@ func (x *CreateExamplePromptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateExamplePromptsResponse.ProtoReflect.Descriptor instead.
 func (*CreateExamplePromptsResponse) Descriptor() ([]byte, []int) {
-	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{15}
+	return file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CreateExamplePromptsResponse) GetPrompts() []*Prompt {
@@ -1059,7 +1660,7 @@ var File_kikigaki_prompt_v1_prompt_proto protoreflect.FileDescriptor
 
 const file_kikigaki_prompt_v1_prompt_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkikigaki/prompt/v1/prompt.proto\x12\x12kikigaki.prompt.v1\"\xac\x02\n" +
+	"\x1fkikigaki/prompt/v1/prompt.proto\x12\x12kikigaki.prompt.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x04\n" +
 	"\x06Prompt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x19\n" +
@@ -1074,7 +1675,27 @@ const file_kikigaki_prompt_v1_prompt_proto_rawDesc = "" +
 	" \x01(\rR\bposition\x12\x1a\n" +
 	"\brevision\x18\v \x01(\rR\brevision\x12\x1f\n" +
 	"\vbroken_code\x18\f \x01(\tR\n" +
-	"brokenCode\"\xc8\x01\n" +
+	"brokenCode\x12Q\n" +
+	"\rbroken_params\x18\r \x03(\v2,.kikigaki.prompt.v1.Prompt.BrokenParamsEntryR\fbrokenParams\x129\n" +
+	"\n" +
+	"changed_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\tchangedAt\x12\"\n" +
+	"\rchanged_by_id\x18\x0f \x01(\tR\vchangedById\x12\x1d\n" +
+	"\n" +
+	"changed_by\x18\x10 \x01(\tR\tchangedBy\x1a?\n" +
+	"\x11BrokenParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"^\n" +
+	"\x0ePromptRevision\x122\n" +
+	"\x06prompt\x18\x01 \x01(\v2\x1a.kikigaki.prompt.v1.PromptR\x06prompt\x12\x18\n" +
+	"\achanged\x18\x02 \x03(\tR\achanged\"\x86\x01\n" +
+	"\fPromptChange\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x122\n" +
+	"\x05parts\x18\x04 \x03(\v2\x1c.kikigaki.prompt.v1.TextPartR\x05parts\"2\n" +
+	"\bTextPart\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\xc8\x01\n" +
 	"\vPromptDraft\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
 	"\bkey_kind\x18\x02 \x01(\tR\akeyKind\x12\x15\n" +
@@ -1088,11 +1709,12 @@ const file_kikigaki_prompt_v1_prompt_proto_rawDesc = "" +
 	"\x05draft\x18\x01 \x01(\v2\x1f.kikigaki.prompt.v1.PromptDraftR\x05draft\"f\n" +
 	"\x14CreatePromptResponse\x122\n" +
 	"\x06prompt\x18\x01 \x01(\v2\x1a.kikigaki.prompt.v1.PromptR\x06prompt\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition\"]\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"y\n" +
 	"\x10GetPromptRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\fmin_position\x18\x02 \x01(\tR\vminPosition\x12\x16\n" +
-	"\x06newest\x18\x03 \x01(\bR\x06newest\"c\n" +
+	"\x06newest\x18\x03 \x01(\bR\x06newest\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\rR\brevision\"c\n" +
 	"\x11GetPromptResponse\x122\n" +
 	"\x06prompt\x18\x01 \x01(\v2\x1a.kikigaki.prompt.v1.PromptR\x06prompt\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\tR\bposition\"7\n" +
@@ -1135,20 +1757,49 @@ const file_kikigaki_prompt_v1_prompt_proto_rawDesc = "" +
 	"\brevision\x18\x02 \x01(\rR\brevision\"P\n" +
 	"\x16ReorderPromptsResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\rR\brevision\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition\"P\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"k\n" +
+	"\x11MovePromptRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\rR\bposition\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\rR\brevision\"b\n" +
+	"\x12MovePromptResponse\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\rR\x05place\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\tR\bposition\"O\n" +
+	"\x1aListPromptRevisionsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
+	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"{\n" +
+	"\x1bListPromptRevisionsResponse\x12@\n" +
+	"\trevisions\x18\x01 \x03(\v2\".kikigaki.prompt.v1.PromptRevisionR\trevisions\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"v\n" +
+	"\x1dComparePromptRevisionsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\x12!\n" +
+	"\fmin_position\x18\x04 \x01(\tR\vminPosition\"\x9c\x01\n" +
+	"\x1eComparePromptRevisionsResponse\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12:\n" +
+	"\achanges\x18\x03 \x03(\v2 .kikigaki.prompt.v1.PromptChangeR\achanges\x12\x1a\n" +
+	"\bposition\x18\x04 \x01(\tR\bposition\"P\n" +
 	"\x1bCreateExamplePromptsRequest\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1a\n" +
 	"\blanguage\x18\x02 \x01(\tR\blanguage\"p\n" +
 	"\x1cCreateExamplePromptsResponse\x124\n" +
 	"\aprompts\x18\x01 \x03(\v2\x1a.kikigaki.prompt.v1.PromptR\aprompts\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition2\xe0\x05\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition2\xc1\b\n" +
 	"\rPromptService\x12a\n" +
 	"\fCreatePrompt\x12'.kikigaki.prompt.v1.CreatePromptRequest\x1a(.kikigaki.prompt.v1.CreatePromptResponse\x12]\n" +
 	"\tGetPrompt\x12$.kikigaki.prompt.v1.GetPromptRequest\x1a%.kikigaki.prompt.v1.GetPromptResponse\"\x03\x90\x02\x01\x12c\n" +
-	"\vListPrompts\x12&.kikigaki.prompt.v1.ListPromptsRequest\x1a'.kikigaki.prompt.v1.ListPromptsResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\vListPrompts\x12&.kikigaki.prompt.v1.ListPromptsRequest\x1a'.kikigaki.prompt.v1.ListPromptsResponse\"\x03\x90\x02\x01\x12{\n" +
+	"\x13ListPromptRevisions\x12..kikigaki.prompt.v1.ListPromptRevisionsRequest\x1a/.kikigaki.prompt.v1.ListPromptRevisionsResponse\"\x03\x90\x02\x01\x12\x84\x01\n" +
+	"\x16ComparePromptRevisions\x121.kikigaki.prompt.v1.ComparePromptRevisionsRequest\x1a2.kikigaki.prompt.v1.ComparePromptRevisionsResponse\"\x03\x90\x02\x01\x12a\n" +
 	"\fUpdatePrompt\x12'.kikigaki.prompt.v1.UpdatePromptRequest\x1a(.kikigaki.prompt.v1.UpdatePromptResponse\x12a\n" +
 	"\fDeletePrompt\x12'.kikigaki.prompt.v1.DeletePromptRequest\x1a(.kikigaki.prompt.v1.DeletePromptResponse\x12g\n" +
-	"\x0eReorderPrompts\x12).kikigaki.prompt.v1.ReorderPromptsRequest\x1a*.kikigaki.prompt.v1.ReorderPromptsResponse\x12y\n" +
+	"\x0eReorderPrompts\x12).kikigaki.prompt.v1.ReorderPromptsRequest\x1a*.kikigaki.prompt.v1.ReorderPromptsResponse\x12[\n" +
+	"\n" +
+	"MovePrompt\x12%.kikigaki.prompt.v1.MovePromptRequest\x1a&.kikigaki.prompt.v1.MovePromptResponse\x12y\n" +
 	"\x14CreateExamplePrompts\x12/.kikigaki.prompt.v1.CreateExamplePromptsRequest\x1a0.kikigaki.prompt.v1.CreateExamplePromptsResponseB@Z>github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1;promptv1b\x06proto3"
 
 var (
@@ -1163,51 +1814,74 @@ func file_kikigaki_prompt_v1_prompt_proto_rawDescGZIP() []byte {
 	return file_kikigaki_prompt_v1_prompt_proto_rawDescData
 }
 
-var file_kikigaki_prompt_v1_prompt_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_kikigaki_prompt_v1_prompt_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_kikigaki_prompt_v1_prompt_proto_goTypes = []any{
-	(*Prompt)(nil),                       // 0: kikigaki.prompt.v1.Prompt
-	(*PromptDraft)(nil),                  // 1: kikigaki.prompt.v1.PromptDraft
-	(*CreatePromptRequest)(nil),          // 2: kikigaki.prompt.v1.CreatePromptRequest
-	(*CreatePromptResponse)(nil),         // 3: kikigaki.prompt.v1.CreatePromptResponse
-	(*GetPromptRequest)(nil),             // 4: kikigaki.prompt.v1.GetPromptRequest
-	(*GetPromptResponse)(nil),            // 5: kikigaki.prompt.v1.GetPromptResponse
-	(*ListPromptsRequest)(nil),           // 6: kikigaki.prompt.v1.ListPromptsRequest
-	(*ListPromptsResponse)(nil),          // 7: kikigaki.prompt.v1.ListPromptsResponse
-	(*UpdatePromptRequest)(nil),          // 8: kikigaki.prompt.v1.UpdatePromptRequest
-	(*UpdatePromptResponse)(nil),         // 9: kikigaki.prompt.v1.UpdatePromptResponse
-	(*DeletePromptRequest)(nil),          // 10: kikigaki.prompt.v1.DeletePromptRequest
-	(*DeletePromptResponse)(nil),         // 11: kikigaki.prompt.v1.DeletePromptResponse
-	(*ReorderPromptsRequest)(nil),        // 12: kikigaki.prompt.v1.ReorderPromptsRequest
-	(*ReorderPromptsResponse)(nil),       // 13: kikigaki.prompt.v1.ReorderPromptsResponse
-	(*CreateExamplePromptsRequest)(nil),  // 14: kikigaki.prompt.v1.CreateExamplePromptsRequest
-	(*CreateExamplePromptsResponse)(nil), // 15: kikigaki.prompt.v1.CreateExamplePromptsResponse
+	(*Prompt)(nil),                         // 0: kikigaki.prompt.v1.Prompt
+	(*PromptRevision)(nil),                 // 1: kikigaki.prompt.v1.PromptRevision
+	(*PromptChange)(nil),                   // 2: kikigaki.prompt.v1.PromptChange
+	(*TextPart)(nil),                       // 3: kikigaki.prompt.v1.TextPart
+	(*PromptDraft)(nil),                    // 4: kikigaki.prompt.v1.PromptDraft
+	(*CreatePromptRequest)(nil),            // 5: kikigaki.prompt.v1.CreatePromptRequest
+	(*CreatePromptResponse)(nil),           // 6: kikigaki.prompt.v1.CreatePromptResponse
+	(*GetPromptRequest)(nil),               // 7: kikigaki.prompt.v1.GetPromptRequest
+	(*GetPromptResponse)(nil),              // 8: kikigaki.prompt.v1.GetPromptResponse
+	(*ListPromptsRequest)(nil),             // 9: kikigaki.prompt.v1.ListPromptsRequest
+	(*ListPromptsResponse)(nil),            // 10: kikigaki.prompt.v1.ListPromptsResponse
+	(*UpdatePromptRequest)(nil),            // 11: kikigaki.prompt.v1.UpdatePromptRequest
+	(*UpdatePromptResponse)(nil),           // 12: kikigaki.prompt.v1.UpdatePromptResponse
+	(*DeletePromptRequest)(nil),            // 13: kikigaki.prompt.v1.DeletePromptRequest
+	(*DeletePromptResponse)(nil),           // 14: kikigaki.prompt.v1.DeletePromptResponse
+	(*ReorderPromptsRequest)(nil),          // 15: kikigaki.prompt.v1.ReorderPromptsRequest
+	(*ReorderPromptsResponse)(nil),         // 16: kikigaki.prompt.v1.ReorderPromptsResponse
+	(*MovePromptRequest)(nil),              // 17: kikigaki.prompt.v1.MovePromptRequest
+	(*MovePromptResponse)(nil),             // 18: kikigaki.prompt.v1.MovePromptResponse
+	(*ListPromptRevisionsRequest)(nil),     // 19: kikigaki.prompt.v1.ListPromptRevisionsRequest
+	(*ListPromptRevisionsResponse)(nil),    // 20: kikigaki.prompt.v1.ListPromptRevisionsResponse
+	(*ComparePromptRevisionsRequest)(nil),  // 21: kikigaki.prompt.v1.ComparePromptRevisionsRequest
+	(*ComparePromptRevisionsResponse)(nil), // 22: kikigaki.prompt.v1.ComparePromptRevisionsResponse
+	(*CreateExamplePromptsRequest)(nil),    // 23: kikigaki.prompt.v1.CreateExamplePromptsRequest
+	(*CreateExamplePromptsResponse)(nil),   // 24: kikigaki.prompt.v1.CreateExamplePromptsResponse
+	nil,                                    // 25: kikigaki.prompt.v1.Prompt.BrokenParamsEntry
+	(*timestamppb.Timestamp)(nil),          // 26: google.protobuf.Timestamp
 }
 var file_kikigaki_prompt_v1_prompt_proto_depIdxs = []int32{
-	1,  // 0: kikigaki.prompt.v1.CreatePromptRequest.draft:type_name -> kikigaki.prompt.v1.PromptDraft
-	0,  // 1: kikigaki.prompt.v1.CreatePromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
-	0,  // 2: kikigaki.prompt.v1.GetPromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
-	0,  // 3: kikigaki.prompt.v1.ListPromptsResponse.prompts:type_name -> kikigaki.prompt.v1.Prompt
-	0,  // 4: kikigaki.prompt.v1.UpdatePromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
-	0,  // 5: kikigaki.prompt.v1.CreateExamplePromptsResponse.prompts:type_name -> kikigaki.prompt.v1.Prompt
-	2,  // 6: kikigaki.prompt.v1.PromptService.CreatePrompt:input_type -> kikigaki.prompt.v1.CreatePromptRequest
-	4,  // 7: kikigaki.prompt.v1.PromptService.GetPrompt:input_type -> kikigaki.prompt.v1.GetPromptRequest
-	6,  // 8: kikigaki.prompt.v1.PromptService.ListPrompts:input_type -> kikigaki.prompt.v1.ListPromptsRequest
-	8,  // 9: kikigaki.prompt.v1.PromptService.UpdatePrompt:input_type -> kikigaki.prompt.v1.UpdatePromptRequest
-	10, // 10: kikigaki.prompt.v1.PromptService.DeletePrompt:input_type -> kikigaki.prompt.v1.DeletePromptRequest
-	12, // 11: kikigaki.prompt.v1.PromptService.ReorderPrompts:input_type -> kikigaki.prompt.v1.ReorderPromptsRequest
-	14, // 12: kikigaki.prompt.v1.PromptService.CreateExamplePrompts:input_type -> kikigaki.prompt.v1.CreateExamplePromptsRequest
-	3,  // 13: kikigaki.prompt.v1.PromptService.CreatePrompt:output_type -> kikigaki.prompt.v1.CreatePromptResponse
-	5,  // 14: kikigaki.prompt.v1.PromptService.GetPrompt:output_type -> kikigaki.prompt.v1.GetPromptResponse
-	7,  // 15: kikigaki.prompt.v1.PromptService.ListPrompts:output_type -> kikigaki.prompt.v1.ListPromptsResponse
-	9,  // 16: kikigaki.prompt.v1.PromptService.UpdatePrompt:output_type -> kikigaki.prompt.v1.UpdatePromptResponse
-	11, // 17: kikigaki.prompt.v1.PromptService.DeletePrompt:output_type -> kikigaki.prompt.v1.DeletePromptResponse
-	13, // 18: kikigaki.prompt.v1.PromptService.ReorderPrompts:output_type -> kikigaki.prompt.v1.ReorderPromptsResponse
-	15, // 19: kikigaki.prompt.v1.PromptService.CreateExamplePrompts:output_type -> kikigaki.prompt.v1.CreateExamplePromptsResponse
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	25, // 0: kikigaki.prompt.v1.Prompt.broken_params:type_name -> kikigaki.prompt.v1.Prompt.BrokenParamsEntry
+	26, // 1: kikigaki.prompt.v1.Prompt.changed_at:type_name -> google.protobuf.Timestamp
+	0,  // 2: kikigaki.prompt.v1.PromptRevision.prompt:type_name -> kikigaki.prompt.v1.Prompt
+	3,  // 3: kikigaki.prompt.v1.PromptChange.parts:type_name -> kikigaki.prompt.v1.TextPart
+	4,  // 4: kikigaki.prompt.v1.CreatePromptRequest.draft:type_name -> kikigaki.prompt.v1.PromptDraft
+	0,  // 5: kikigaki.prompt.v1.CreatePromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
+	0,  // 6: kikigaki.prompt.v1.GetPromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
+	0,  // 7: kikigaki.prompt.v1.ListPromptsResponse.prompts:type_name -> kikigaki.prompt.v1.Prompt
+	0,  // 8: kikigaki.prompt.v1.UpdatePromptResponse.prompt:type_name -> kikigaki.prompt.v1.Prompt
+	1,  // 9: kikigaki.prompt.v1.ListPromptRevisionsResponse.revisions:type_name -> kikigaki.prompt.v1.PromptRevision
+	2,  // 10: kikigaki.prompt.v1.ComparePromptRevisionsResponse.changes:type_name -> kikigaki.prompt.v1.PromptChange
+	0,  // 11: kikigaki.prompt.v1.CreateExamplePromptsResponse.prompts:type_name -> kikigaki.prompt.v1.Prompt
+	5,  // 12: kikigaki.prompt.v1.PromptService.CreatePrompt:input_type -> kikigaki.prompt.v1.CreatePromptRequest
+	7,  // 13: kikigaki.prompt.v1.PromptService.GetPrompt:input_type -> kikigaki.prompt.v1.GetPromptRequest
+	9,  // 14: kikigaki.prompt.v1.PromptService.ListPrompts:input_type -> kikigaki.prompt.v1.ListPromptsRequest
+	19, // 15: kikigaki.prompt.v1.PromptService.ListPromptRevisions:input_type -> kikigaki.prompt.v1.ListPromptRevisionsRequest
+	21, // 16: kikigaki.prompt.v1.PromptService.ComparePromptRevisions:input_type -> kikigaki.prompt.v1.ComparePromptRevisionsRequest
+	11, // 17: kikigaki.prompt.v1.PromptService.UpdatePrompt:input_type -> kikigaki.prompt.v1.UpdatePromptRequest
+	13, // 18: kikigaki.prompt.v1.PromptService.DeletePrompt:input_type -> kikigaki.prompt.v1.DeletePromptRequest
+	15, // 19: kikigaki.prompt.v1.PromptService.ReorderPrompts:input_type -> kikigaki.prompt.v1.ReorderPromptsRequest
+	17, // 20: kikigaki.prompt.v1.PromptService.MovePrompt:input_type -> kikigaki.prompt.v1.MovePromptRequest
+	23, // 21: kikigaki.prompt.v1.PromptService.CreateExamplePrompts:input_type -> kikigaki.prompt.v1.CreateExamplePromptsRequest
+	6,  // 22: kikigaki.prompt.v1.PromptService.CreatePrompt:output_type -> kikigaki.prompt.v1.CreatePromptResponse
+	8,  // 23: kikigaki.prompt.v1.PromptService.GetPrompt:output_type -> kikigaki.prompt.v1.GetPromptResponse
+	10, // 24: kikigaki.prompt.v1.PromptService.ListPrompts:output_type -> kikigaki.prompt.v1.ListPromptsResponse
+	20, // 25: kikigaki.prompt.v1.PromptService.ListPromptRevisions:output_type -> kikigaki.prompt.v1.ListPromptRevisionsResponse
+	22, // 26: kikigaki.prompt.v1.PromptService.ComparePromptRevisions:output_type -> kikigaki.prompt.v1.ComparePromptRevisionsResponse
+	12, // 27: kikigaki.prompt.v1.PromptService.UpdatePrompt:output_type -> kikigaki.prompt.v1.UpdatePromptResponse
+	14, // 28: kikigaki.prompt.v1.PromptService.DeletePrompt:output_type -> kikigaki.prompt.v1.DeletePromptResponse
+	16, // 29: kikigaki.prompt.v1.PromptService.ReorderPrompts:output_type -> kikigaki.prompt.v1.ReorderPromptsResponse
+	18, // 30: kikigaki.prompt.v1.PromptService.MovePrompt:output_type -> kikigaki.prompt.v1.MovePromptResponse
+	24, // 31: kikigaki.prompt.v1.PromptService.CreateExamplePrompts:output_type -> kikigaki.prompt.v1.CreateExamplePromptsResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_prompt_v1_prompt_proto_init() }
@@ -1215,14 +1889,14 @@ func file_kikigaki_prompt_v1_prompt_proto_init() {
 	if File_kikigaki_prompt_v1_prompt_proto != nil {
 		return
 	}
-	file_kikigaki_prompt_v1_prompt_proto_msgTypes[8].OneofWrappers = []any{}
+	file_kikigaki_prompt_v1_prompt_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_prompt_v1_prompt_proto_rawDesc), len(file_kikigaki_prompt_v1_prompt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,13 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PromptService_CreatePrompt_FullMethodName         = "/kikigaki.prompt.v1.PromptService/CreatePrompt"
-	PromptService_GetPrompt_FullMethodName            = "/kikigaki.prompt.v1.PromptService/GetPrompt"
-	PromptService_ListPrompts_FullMethodName          = "/kikigaki.prompt.v1.PromptService/ListPrompts"
-	PromptService_UpdatePrompt_FullMethodName         = "/kikigaki.prompt.v1.PromptService/UpdatePrompt"
-	PromptService_DeletePrompt_FullMethodName         = "/kikigaki.prompt.v1.PromptService/DeletePrompt"
-	PromptService_ReorderPrompts_FullMethodName       = "/kikigaki.prompt.v1.PromptService/ReorderPrompts"
-	PromptService_CreateExamplePrompts_FullMethodName = "/kikigaki.prompt.v1.PromptService/CreateExamplePrompts"
+	PromptService_CreatePrompt_FullMethodName           = "/kikigaki.prompt.v1.PromptService/CreatePrompt"
+	PromptService_GetPrompt_FullMethodName              = "/kikigaki.prompt.v1.PromptService/GetPrompt"
+	PromptService_ListPrompts_FullMethodName            = "/kikigaki.prompt.v1.PromptService/ListPrompts"
+	PromptService_ListPromptRevisions_FullMethodName    = "/kikigaki.prompt.v1.PromptService/ListPromptRevisions"
+	PromptService_ComparePromptRevisions_FullMethodName = "/kikigaki.prompt.v1.PromptService/ComparePromptRevisions"
+	PromptService_UpdatePrompt_FullMethodName           = "/kikigaki.prompt.v1.PromptService/UpdatePrompt"
+	PromptService_DeletePrompt_FullMethodName           = "/kikigaki.prompt.v1.PromptService/DeletePrompt"
+	PromptService_ReorderPrompts_FullMethodName         = "/kikigaki.prompt.v1.PromptService/ReorderPrompts"
+	PromptService_MovePrompt_FullMethodName             = "/kikigaki.prompt.v1.PromptService/MovePrompt"
+	PromptService_CreateExamplePrompts_FullMethodName   = "/kikigaki.prompt.v1.PromptService/CreateExamplePrompts"
 )
 
 // PromptServiceClient is the client API for PromptService service.
@@ -42,17 +45,29 @@ type PromptServiceClient interface {
 	// (NAME_TAKEN). system_admin only.
 	CreatePrompt(ctx context.Context, in *CreatePromptRequest, opts ...grpc.CallOption) (*CreatePromptResponse, error)
 	// GetPrompt returns one prompt; NOT_FOUND for an unknown or foreign id. Everybody but system_admin and services
-	// sees id, name, key kind, position and broken only.
+	// sees id, name, key kind, position and broken only. At a revision it returns what was set then, for system_admin and
+	// services alone; NOT_FOUND when that revision is not kept.
 	GetPrompt(ctx context.Context, in *GetPromptRequest, opts ...grpc.CallOption) (*GetPromptResponse, error)
 	// ListPrompts returns all prompts in display order (at most 1000).
 	ListPrompts(ctx context.Context, in *ListPromptsRequest, opts ...grpc.CallOption) (*ListPromptsResponse, error)
-	// UpdatePrompt changes a prompt; REVISION_STALE when somebody else was first. system_admin only.
+	// ListPromptRevisions returns what is kept of a prompt's history, the newest first: its last 50 revisions, each with who
+	// made it, when, and what it changed. Nothing of it is left when the prompt is deleted. system_admin only.
+	ListPromptRevisions(ctx context.Context, in *ListPromptRevisionsRequest, opts ...grpc.CallOption) (*ListPromptRevisionsResponse, error)
+	// ComparePromptRevisions tells what differs between two revisions, field by field, and within long texts word by word.
+	// NOT_FOUND when one of them is not kept. system_admin only.
+	ComparePromptRevisions(ctx context.Context, in *ComparePromptRevisionsRequest, opts ...grpc.CallOption) (*ComparePromptRevisionsResponse, error)
+	// UpdatePrompt changes a prompt; REVISION_STALE when somebody else was first, whose name is the parameter "by".
+	// system_admin only.
 	UpdatePrompt(ctx context.Context, in *UpdatePromptRequest, opts ...grpc.CallOption) (*UpdatePromptResponse, error)
 	// DeletePrompt removes a prompt; results that used it keep their copy. system_admin only.
 	DeletePrompt(ctx context.Context, in *DeletePromptRequest, opts ...grpc.CallOption) (*DeletePromptResponse, error)
-	// ReorderPrompts changes the order as a whole against the order's revision. Ids left out follow behind in their
-	// old order; an unknown or repeated id is INVALID. system_admin only.
+	// ReorderPrompts changes the order as a whole against the order's revision; REVISION_STALE when somebody else was
+	// first, whose name is the parameter "by". Ids left out follow behind in their old order; an unknown or repeated id is
+	// FIELD_INVALID. However many prompts there are, it is one event. system_admin only.
 	ReorderPrompts(ctx context.Context, in *ReorderPromptsRequest, opts ...grpc.CallOption) (*ReorderPromptsResponse, error)
+	// MovePrompt puts one prompt first, last or at a place, against the order's revision as ReorderPrompts does. A prompt that
+	// is there already stays, and the revision with it. system_admin only.
+	MovePrompt(ctx context.Context, in *MovePromptRequest, opts ...grpc.CallOption) (*MovePromptResponse, error)
 	// CreateExamplePrompts adds the five example prompts in one of ja, en, pt-BR for one key; those whose name is
 	// taken are left as they are. system_admin only.
 	CreateExamplePrompts(ctx context.Context, in *CreateExamplePromptsRequest, opts ...grpc.CallOption) (*CreateExamplePromptsResponse, error)
@@ -96,6 +111,26 @@ func (c *promptServiceClient) ListPrompts(ctx context.Context, in *ListPromptsRe
 	return out, nil
 }
 
+func (c *promptServiceClient) ListPromptRevisions(ctx context.Context, in *ListPromptRevisionsRequest, opts ...grpc.CallOption) (*ListPromptRevisionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPromptRevisionsResponse)
+	err := c.cc.Invoke(ctx, PromptService_ListPromptRevisions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *promptServiceClient) ComparePromptRevisions(ctx context.Context, in *ComparePromptRevisionsRequest, opts ...grpc.CallOption) (*ComparePromptRevisionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ComparePromptRevisionsResponse)
+	err := c.cc.Invoke(ctx, PromptService_ComparePromptRevisions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *promptServiceClient) UpdatePrompt(ctx context.Context, in *UpdatePromptRequest, opts ...grpc.CallOption) (*UpdatePromptResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdatePromptResponse)
@@ -126,6 +161,16 @@ func (c *promptServiceClient) ReorderPrompts(ctx context.Context, in *ReorderPro
 	return out, nil
 }
 
+func (c *promptServiceClient) MovePrompt(ctx context.Context, in *MovePromptRequest, opts ...grpc.CallOption) (*MovePromptResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MovePromptResponse)
+	err := c.cc.Invoke(ctx, PromptService_MovePrompt_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *promptServiceClient) CreateExamplePrompts(ctx context.Context, in *CreateExamplePromptsRequest, opts ...grpc.CallOption) (*CreateExamplePromptsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateExamplePromptsResponse)
@@ -148,17 +193,29 @@ type PromptServiceServer interface {
 	// (NAME_TAKEN). system_admin only.
 	CreatePrompt(context.Context, *CreatePromptRequest) (*CreatePromptResponse, error)
 	// GetPrompt returns one prompt; NOT_FOUND for an unknown or foreign id. Everybody but system_admin and services
-	// sees id, name, key kind, position and broken only.
+	// sees id, name, key kind, position and broken only. At a revision it returns what was set then, for system_admin and
+	// services alone; NOT_FOUND when that revision is not kept.
 	GetPrompt(context.Context, *GetPromptRequest) (*GetPromptResponse, error)
 	// ListPrompts returns all prompts in display order (at most 1000).
 	ListPrompts(context.Context, *ListPromptsRequest) (*ListPromptsResponse, error)
-	// UpdatePrompt changes a prompt; REVISION_STALE when somebody else was first. system_admin only.
+	// ListPromptRevisions returns what is kept of a prompt's history, the newest first: its last 50 revisions, each with who
+	// made it, when, and what it changed. Nothing of it is left when the prompt is deleted. system_admin only.
+	ListPromptRevisions(context.Context, *ListPromptRevisionsRequest) (*ListPromptRevisionsResponse, error)
+	// ComparePromptRevisions tells what differs between two revisions, field by field, and within long texts word by word.
+	// NOT_FOUND when one of them is not kept. system_admin only.
+	ComparePromptRevisions(context.Context, *ComparePromptRevisionsRequest) (*ComparePromptRevisionsResponse, error)
+	// UpdatePrompt changes a prompt; REVISION_STALE when somebody else was first, whose name is the parameter "by".
+	// system_admin only.
 	UpdatePrompt(context.Context, *UpdatePromptRequest) (*UpdatePromptResponse, error)
 	// DeletePrompt removes a prompt; results that used it keep their copy. system_admin only.
 	DeletePrompt(context.Context, *DeletePromptRequest) (*DeletePromptResponse, error)
-	// ReorderPrompts changes the order as a whole against the order's revision. Ids left out follow behind in their
-	// old order; an unknown or repeated id is INVALID. system_admin only.
+	// ReorderPrompts changes the order as a whole against the order's revision; REVISION_STALE when somebody else was
+	// first, whose name is the parameter "by". Ids left out follow behind in their old order; an unknown or repeated id is
+	// FIELD_INVALID. However many prompts there are, it is one event. system_admin only.
 	ReorderPrompts(context.Context, *ReorderPromptsRequest) (*ReorderPromptsResponse, error)
+	// MovePrompt puts one prompt first, last or at a place, against the order's revision as ReorderPrompts does. A prompt that
+	// is there already stays, and the revision with it. system_admin only.
+	MovePrompt(context.Context, *MovePromptRequest) (*MovePromptResponse, error)
 	// CreateExamplePrompts adds the five example prompts in one of ja, en, pt-BR for one key; those whose name is
 	// taken are left as they are. system_admin only.
 	CreateExamplePrompts(context.Context, *CreateExamplePromptsRequest) (*CreateExamplePromptsResponse, error)
@@ -181,6 +238,12 @@ func (UnimplementedPromptServiceServer) GetPrompt(context.Context, *GetPromptReq
 func (UnimplementedPromptServiceServer) ListPrompts(context.Context, *ListPromptsRequest) (*ListPromptsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPrompts not implemented")
 }
+func (UnimplementedPromptServiceServer) ListPromptRevisions(context.Context, *ListPromptRevisionsRequest) (*ListPromptRevisionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPromptRevisions not implemented")
+}
+func (UnimplementedPromptServiceServer) ComparePromptRevisions(context.Context, *ComparePromptRevisionsRequest) (*ComparePromptRevisionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ComparePromptRevisions not implemented")
+}
 func (UnimplementedPromptServiceServer) UpdatePrompt(context.Context, *UpdatePromptRequest) (*UpdatePromptResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdatePrompt not implemented")
 }
@@ -189,6 +252,9 @@ func (UnimplementedPromptServiceServer) DeletePrompt(context.Context, *DeletePro
 }
 func (UnimplementedPromptServiceServer) ReorderPrompts(context.Context, *ReorderPromptsRequest) (*ReorderPromptsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReorderPrompts not implemented")
+}
+func (UnimplementedPromptServiceServer) MovePrompt(context.Context, *MovePromptRequest) (*MovePromptResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MovePrompt not implemented")
 }
 func (UnimplementedPromptServiceServer) CreateExamplePrompts(context.Context, *CreateExamplePromptsRequest) (*CreateExamplePromptsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateExamplePrompts not implemented")
@@ -268,6 +334,42 @@ func _PromptService_ListPrompts_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PromptService_ListPromptRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPromptRevisionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PromptServiceServer).ListPromptRevisions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PromptService_ListPromptRevisions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PromptServiceServer).ListPromptRevisions(ctx, req.(*ListPromptRevisionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PromptService_ComparePromptRevisions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ComparePromptRevisionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PromptServiceServer).ComparePromptRevisions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PromptService_ComparePromptRevisions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PromptServiceServer).ComparePromptRevisions(ctx, req.(*ComparePromptRevisionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PromptService_UpdatePrompt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdatePromptRequest)
 	if err := dec(in); err != nil {
@@ -322,6 +424,24 @@ func _PromptService_ReorderPrompts_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PromptService_MovePrompt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MovePromptRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PromptServiceServer).MovePrompt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PromptService_MovePrompt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PromptServiceServer).MovePrompt(ctx, req.(*MovePromptRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PromptService_CreateExamplePrompts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateExamplePromptsRequest)
 	if err := dec(in); err != nil {
@@ -360,6 +480,14 @@ var PromptService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _PromptService_ListPrompts_Handler,
 		},
 		{
+			MethodName: "ListPromptRevisions",
+			Handler:    _PromptService_ListPromptRevisions_Handler,
+		},
+		{
+			MethodName: "ComparePromptRevisions",
+			Handler:    _PromptService_ComparePromptRevisions_Handler,
+		},
+		{
 			MethodName: "UpdatePrompt",
 			Handler:    _PromptService_UpdatePrompt_Handler,
 		},
@@ -370,6 +498,10 @@ var PromptService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReorderPrompts",
 			Handler:    _PromptService_ReorderPrompts_Handler,
+		},
+		{
+			MethodName: "MovePrompt",
+			Handler:    _PromptService_MovePrompt_Handler,
 		},
 		{
 			MethodName: "CreateExamplePrompts",
