@@ -40,6 +40,10 @@ func anotherTenantFindsNothing(s stage) {
 		{"GET", "/api/v1/prompts/" + prompt, nil},
 		{"PATCH", "/api/v1/prompts/" + prompt, map[string]any{"revision": 1, "name": "mine"}},
 		{"DELETE", "/api/v1/prompts/" + prompt, nil},
+		{"POST", "/api/v1/prompts/" + prompt + "/move", map[string]any{"to": "top", "revision": 0}},
+		{"GET", "/api/v1/prompts/" + prompt + "/revisions", nil},
+		{"GET", "/api/v1/prompts/" + prompt + "/revisions/1", nil},
+		{"GET", "/api/v1/prompts/" + prompt + "/compare", nil},
 		{"GET", "/api/v1/accounts/" + admin.id, nil},
 		{"DELETE", "/api/v1/accounts/" + admin.id, nil},
 	} {

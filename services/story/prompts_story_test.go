@@ -1,0 +1,223 @@
+package story_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kikigaki/kikigaki/services/simulator"
+)
+
+// promptList is the list as it is shown.
+type promptList struct {
+	Revision uint32
+	Prompts  []struct {
+		ID, Name string
+		Position int
+		Revision uint32
+		Broken   *struct {
+			Code, Title string
+			Params      map[string]string
+		}
+	}
+}
+
+func (p *person) promptList() (out promptList) {
+	p.t.Helper()
+	p.must(http.StatusOK, "GET", "/api/v1/prompts", nil).into(p.t, &out)
+	return out
+}
+
+func (l promptList) names() (out []string) {
+	for _, p := range l.Prompts {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// problem is what a refusal says.
+type problem struct {
+	Code, Field, Title, Detail string
+	Params                     map[string]string
+}
+
+// refused asks for something that must be refused, and reads why, in a language.
+func (p *person) refused(status int, method, path, language string, body any) (out problem) {
+	p.t.Helper()
+	a, err := p.tryWith(method, path, body, map[string]string{"Accept-Language": language})
+	if err != nil || a.status != status {
+		p.t.Fatalf("%s %s: %d, want %d: %s, %v", method, path, a.status, status, a.body, err)
+	}
+	a.into(p.t, &out)
+	return out
+}
+
+// Two administrators put prompts into order, at whatever replica; who is second learns who was first, and what the order
+// says is what operators choose from.
+func TestTwoAdministratorsPutPromptsIntoOrder(t *testing.T) {
+	everyWay(t, twoAdministratorsPutPromptsIntoOrder)
+}
+
+func twoAdministratorsPutPromptsIntoOrder(s stage) {
+	t := s.t
+	w := s.way.newWorld(t)
+	w.start()
+	admin := w.logIn("admin", adminPassword)
+	second, operator := admin.account(w, "second", "system_admin", "edit"), admin.account(w, "operator", "user", "edit")
+	key := admin.key(w.base)
+	id := map[string]string{}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		id[name] = admin.prompt(key, name)
+	}
+	second.seen.set("/api/v1/prompts", admin.seen.get("/api/v1/prompts"))
+	second.must(http.StatusOK, "PUT", "/api/v1/prompts/order", map[string]any{"ids": []string{id["d"], id["b"]}, "revision": 0})
+	late := admin.refused(http.StatusConflict, "PUT", "/api/v1/prompts/order", "en", map[string]any{"ids": []string{id["a"]}, "revision": 0})
+	if late.Code != "REVISION_STALE" || late.Params["by"] != "second" || !strings.Contains(late.Detail, "second has changed it") {
+		t.Errorf("who is late is told %+v", late)
+	}
+	var moved struct {
+		Position int
+		Revision uint32
+	}
+	admin.must(http.StatusOK, "POST", "/api/v1/prompts/"+id["c"]+"/move", map[string]any{"to": "top", "revision": 1}).into(t, &moved)
+	admin.must(http.StatusOK, "POST", "/api/v1/prompts/"+id["d"]+"/move", map[string]any{"position": 3, "revision": 2}).into(t, &moved)
+	if moved.Position != 3 || moved.Revision != 3 {
+		t.Errorf("moved to %+v", moved)
+	}
+	late = second.refused(http.StatusConflict, "POST", "/api/v1/prompts/"+id["a"]+"/move", "ja", map[string]any{"to": "top", "revision": 1})
+	if late.Title != "他の利用者が変更しました" || !strings.HasPrefix(late.Detail, "adminさんが先に") {
+		t.Errorf("who is late is told %+v", late)
+	}
+	operator.seen.set("/api/v1/prompts", admin.seen.get("/api/v1/prompts"))
+	if got := operator.promptList(); !slices.Equal(got.names(), []string{"c", "b", "d", "a"}) || got.Revision != 3 {
+		t.Errorf("operators choose from %+v", got)
+	}
+	operator.refused(http.StatusForbidden, "POST", "/api/v1/prompts/"+id["a"]+"/move", "en", map[string]any{"to": "top", "revision": 3})
+	admin.refused(http.StatusBadRequest, "POST", "/api/v1/prompts/"+id["a"]+"/move", "en", map[string]any{"to": "top"})
+	w.stop()
+}
+
+// What a prompt was is read, compared and kept with the results that used it, when it was changed and when it is gone.
+func TestWhatAPromptWasIsKept(t *testing.T) { everyWay(t, whatAPromptWasIsKept) }
+
+func whatAPromptWasIsKept(s stage) {
+	t := s.t
+	w := s.way.newWorld(t)
+	w.start()
+	admin := w.logIn("admin", adminPassword)
+	prompt := admin.prompt(admin.key(w.base), "about")
+	admin.say("call", 0, "Good morning.", "I have a question.")
+	run := admin.analyse("call", prompt)
+	admin.finished(run)
+	at := "/api/v1/prompts/" + prompt
+	admin.must(http.StatusOK, "PATCH", at, map[string]any{"revision": 1, "text": "What was that call about?", "advanced": true})
+
+	var history struct {
+		Revisions []struct {
+			Revision  uint32
+			Text      string
+			Changed   []string
+			ChangedAt time.Time
+			ChangedBy struct{ Name string }
+		}
+	}
+	admin.must(http.StatusOK, "GET", at+"/revisions", nil).into(t, &history)
+	if r := history.Revisions; len(r) != 2 || r[0].Text != "What was that call about?" || r[1].Text != "What was this call about?" ||
+		!slices.Equal(r[0].Changed, []string{"text", "advanced"}) || len(r[1].Changed) != 0 || r[0].ChangedBy.Name != "admin" ||
+		time.Since(r[0].ChangedAt) > time.Hour {
+		t.Errorf("its history is %+v", r)
+	}
+	var old struct{ Text string }
+	admin.must(http.StatusOK, "GET", at+"/revisions/1", nil).into(t, &old)
+	admin.must(http.StatusNotFound, "GET", at+"/revisions/3", nil)
+	admin.must(http.StatusNotFound, "GET", at+"/revisions/x", nil)
+	var compared struct {
+		From, To uint32
+		Changes  []struct {
+			Field, Before, After string
+			Parts                []struct{ Kind, Text string }
+		}
+	}
+	admin.must(http.StatusOK, "GET", at+"/compare", nil).into(t, &compared)
+	want := "{1 2 [{text What was this call about? What was that call about? " +
+		"[{same What was } {removed this} {added that} {same  call about?}]} {advanced false true []}]}"
+	if got := fmt.Sprint(compared); got != want || old.Text != "What was this call about?" {
+		t.Errorf("compared: %s", got)
+	}
+	admin.must(http.StatusNotFound, "GET", at+"/compare?from=1&to=9", nil)
+	admin.must(http.StatusBadRequest, "GET", at+"/compare?from=first", nil)
+
+	admin.must(http.StatusNoContent, "DELETE", at+"?revision=2", nil)
+	admin.must(http.StatusNotFound, "GET", at+"/revisions", nil)
+	var result struct {
+		Prompt struct {
+			Name, Text string
+			Revision   uint32
+		}
+	}
+	admin.must(http.StatusOK, "GET", "/api/v1/analyses/"+run, nil).into(t, &result)
+	if p := result.Prompt; p.Name != "about" || p.Text != "What was this call about?" || p.Revision != 1 {
+		t.Errorf("the result was asked for by %+v", p)
+	}
+	w.stop()
+}
+
+// A prompt whose model the provider has shut down is not waited for: who may choose it is told why not, and who asks with it
+// is refused at once, without a question to the provider.
+func TestAPromptWithoutAModelIsRefusedAtOnce(t *testing.T) {
+	everyWay(t, aPromptWithoutAModelIsRefusedAtOnce)
+}
+
+func aPromptWithoutAModelIsRefusedAtOnce(s stage) {
+	t := s.t
+	w := s.way.newWorld(t)
+	w.start()
+	admin := w.logIn("admin", adminPassword)
+	operator := admin.account(w, "operator", "user", "edit")
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	provider := simulator.New(simulator.Config{Keys: []simulator.Key{{Secret: secret}}, Models: []simulator.Model{
+		{ID: "leaving", Window: 8000, TokensPerMinute: 100000, RequestsPerMinute: 1000, Shutdown: today.Add(24*time.Hour - time.Second)},
+	}})
+	base, err := provider.Start(context.Background(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = provider.Stop(context.Background()) })
+	var key struct{ ID string }
+	admin.must(http.StatusCreated, "POST", "/api/v1/keys", map[string]any{
+		"kind": "openai", "name": "leaving", "secret": secret, "model": "leaving", "baseUrl": base,
+	}).into(t, &key)
+	prompt := admin.prompt(key.ID, "about")
+	operator.say("call", 0, "Good morning.", "I have a question.")
+	operator.seen.set("/api/v1/prompts", admin.seen.get("/api/v1/prompts"))
+	for _, p := range []*person{admin, operator} {
+		var shown promptList
+		until(t, "the prompt is shown as broken", 20*time.Second, func() bool {
+			shown = p.promptList()
+			return len(shown.Prompts) == 1 && shown.Prompts[0].Broken != nil
+		})
+		broken := shown.Prompts[0].Broken
+		if broken.Code != "MODEL_SHUT_DOWN" || broken.Params["model"] != "leaving" || !strings.Contains(broken.Title, "leaving") {
+			t.Errorf("it says %+v", broken)
+		}
+	}
+	no := operator.refused(http.StatusConflict, "POST", "/api/v1/calls/call/analyses", "en", map[string]string{"promptId": prompt})
+	says := fmt.Sprintf("The AI service shut down the model leaving on %s.", today.Format(time.DateOnly))
+	if no.Code != "PROMPT_BROKEN" || no.Title != "This prompt cannot be used: its model was shut down" || !strings.HasPrefix(no.Detail, says) {
+		t.Errorf("who asks is told %+v", no)
+	}
+	asked := 0
+	for _, e := range provider.Ledger() {
+		if e.Endpoint != "models" {
+			asked++
+		}
+	}
+	if asked != 1 { // to prove the key
+		t.Errorf("the provider was asked %d times", asked)
+	}
+	w.stop()
+}
