@@ -63,6 +63,8 @@ type Prompt struct {
 	Revision uint32 `json:"revision"`
 	Text     string `json:"text"`
 	Split    string `json:"split"`
+	// MapText is what each piece of a split transcript is asked; empty: Text.
+	MapText string `json:"mapText,omitempty"`
 }
 
 // Key is a key as of the request.

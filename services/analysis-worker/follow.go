@@ -216,7 +216,9 @@ func analysisOf(event *eventv1.CallEvent) string {
 }
 
 func pinnedPrompt(p *eventv1.PinnedPrompt) Prompt {
-	return Prompt{ID: p.GetId(), Name: p.GetName(), Revision: p.GetRevision(), Text: p.GetText(), Split: p.GetSplit()}
+	return Prompt{
+		ID: p.GetId(), Name: p.GetName(), Revision: p.GetRevision(), Text: p.GetText(), Split: p.GetSplit(), MapText: p.GetMapText(),
+	}
 }
 
 func pinnedKey(k *eventv1.PinnedKey) Key {

@@ -188,6 +188,7 @@ func (s *Service) shown(r Record, full bool, revision uint32) *analysisv1.Analys
 		Id: r.ID, CallId: r.Call, Priority: r.Priority, State: r.State,
 		Prompt: &eventv1.PinnedPrompt{
 			Id: r.Prompt.ID, Name: r.Prompt.Name, Revision: r.Prompt.Revision, Text: r.Prompt.Text, Split: r.Prompt.Split,
+			MapText: r.Prompt.MapText,
 		},
 		Key:           &eventv1.PinnedKey{Id: r.Key.ID, Name: r.Key.Name, Kind: r.Key.Kind, Model: r.Key.Model},
 		RequestedById: r.By.ID, RequestedByName: r.By.Name,

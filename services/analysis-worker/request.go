@@ -139,14 +139,23 @@ func (s *Service) pinPrompt(ctx context.Context, tenant, id string) (*eventv1.Re
 		return nil, broken(p, "KEY_NOT_FOUND") // deleted since the prompt was read
 	}
 	return &eventv1.RequestedAnalysis{
-		Id: ids.New("analysis"),
-		Prompt: &eventv1.PinnedPrompt{
-			Id: p.GetId(), Name: p.GetName(), Revision: p.GetRevision(), Text: p.GetText(), Split: p.GetSplit(),
-		},
+		Id: ids.New("analysis"), Prompt: pinned(p),
 		Key: &eventv1.PinnedKey{
 			Id: k.GetId(), Name: k.GetName(), Kind: k.GetKind(), Model: k.GetModel(), Lane: k.GetLane(),
 		},
 	}, nil
+}
+
+// pinned is a prompt as it will be used, whatever becomes of it while the analysis waits. The map text goes along only where
+// the advanced settings are on: it is kept while they are off, and ignored.
+func pinned(p *promptv1.Prompt) *eventv1.PinnedPrompt {
+	out := &eventv1.PinnedPrompt{
+		Id: p.GetId(), Name: p.GetName(), Revision: p.GetRevision(), Text: p.GetText(), Split: p.GetSplit(),
+	}
+	if p.GetAdvanced() {
+		out.MapText = p.GetMapText()
+	}
+	return out
 }
 
 // broken refuses a prompt that cannot be used, and says why: whoever asked can then tell the administrator what to mend.

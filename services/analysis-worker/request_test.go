@@ -31,3 +31,22 @@ func TestABrokenPromptIsRefusedAndSaysWhy(t *testing.T) {
 		t.Fatalf("%d events were written, %v", after.Last-before.Last, err)
 	}
 }
+
+// What an analysis is asked with is what the prompt was at the click; its map text only with the advanced settings on.
+func TestAnAnalysisKeepsThePromptItWasAskedWith(t *testing.T) {
+	t.Parallel()
+	for advanced, mapText := range map[bool]string{false: "", true: "per piece"} {
+		t.Run(mapText, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.others.advanced = advanced
+			s, _ := w.worker()
+			id := w.request(t.Context(), s)
+			got := w.ended(s, id).Prompt
+			want := Prompt{ID: "p", Name: "Summary", Revision: 7, Text: secretPrompt, Split: "auto", MapText: mapText}
+			if got != want {
+				t.Errorf("advanced %t: %+v", advanced, got)
+			}
+		})
+	}
+}

@@ -179,6 +179,7 @@ type others struct {
 	// broken is why the prompt cannot be used, and what there is to say about it; set before anybody asks.
 	broken       string
 	brokenParams map[string]string
+	advanced     bool
 }
 
 func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*keyv1.ReleaseSecretResponse, error) {
@@ -188,7 +189,7 @@ func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*k
 func (o *others) GetPrompt(context.Context, *promptv1.GetPromptRequest) (*promptv1.GetPromptResponse, error) {
 	return &promptv1.GetPromptResponse{Prompt: &promptv1.Prompt{
 		Id: "p", Name: "Summary", KeyId: "k", Text: secretPrompt, Split: "auto", Revision: 7,
-		BrokenCode: o.broken, BrokenParams: o.brokenParams,
+		Advanced: o.advanced, MapText: "per piece", BrokenCode: o.broken, BrokenParams: o.brokenParams,
 	}}, nil
 }
 

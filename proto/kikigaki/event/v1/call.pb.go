@@ -799,12 +799,14 @@ func (x *RequestedAnalysis) GetKey() *PinnedKey {
 }
 
 type PinnedPrompt struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Revision      uint32                 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
-	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
-	Split         string                 `protobuf:"bytes,5,opt,name=split,proto3" json:"split,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Revision uint32                 `protobuf:"varint,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	Text     string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Split    string                 `protobuf:"bytes,5,opt,name=split,proto3" json:"split,omitempty"`
+	// What each piece is asked, where a transcript has to be split; empty, as without advanced settings: the text.
+	MapText       string `protobuf:"bytes,6,opt,name=map_text,json=mapText,proto3" json:"map_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -870,6 +872,13 @@ func (x *PinnedPrompt) GetText() string {
 func (x *PinnedPrompt) GetSplit() string {
 	if x != nil {
 		return x.Split
+	}
+	return ""
+}
+
+func (x *PinnedPrompt) GetMapText() string {
+	if x != nil {
+		return x.MapText
 	}
 	return ""
 }
@@ -1799,13 +1808,14 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\x11RequestedAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x127\n" +
 	"\x06prompt\x18\x02 \x01(\v2\x1f.kikigaki.event.v1.PinnedPromptR\x06prompt\x12.\n" +
-	"\x03key\x18\x03 \x01(\v2\x1c.kikigaki.event.v1.PinnedKeyR\x03key\"x\n" +
+	"\x03key\x18\x03 \x01(\v2\x1c.kikigaki.event.v1.PinnedKeyR\x03key\"\x93\x01\n" +
 	"\fPinnedPrompt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
 	"\brevision\x18\x03 \x01(\rR\brevision\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x14\n" +
-	"\x05split\x18\x05 \x01(\tR\x05split\"m\n" +
+	"\x05split\x18\x05 \x01(\tR\x05split\x12\x19\n" +
+	"\bmap_text\x18\x06 \x01(\tR\amapText\"m\n" +
 	"\tPinnedKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
