@@ -148,6 +148,25 @@ func whatAPromptWasIsKept(s stage) {
 	if got := fmt.Sprint(compared); got != want || old.Text != "What was this call about?" {
 		t.Errorf("compared: %s", got)
 	}
+	for _, c := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"compare", "about"}, []string{
+			"revision 1 to 2\n", "text: What was [-this-]{+that+} call about?\n", "advanced: [-false-]{+true+}\n",
+		}},
+		{[]string{"revisions", "about"}, []string{"2  20", "  admin  text, advanced\n1  20"}},
+		{[]string{"move", "about", "9"}, []string{"about is now at place 1\n"}},
+		{[]string{"list"}, []string{"1  about\n"}},
+	} {
+		until(t, fmt.Sprintf("kikigaki prompts %v says %q", c.args, c.says), 20*time.Second, func() bool { // another replica may lag
+			out, err := w.command(admin.token, append([]string{"prompts"}, c.args...)...)
+			return err == nil && !slices.ContainsFunc(c.says, func(want string) bool { return !strings.Contains(out, want) })
+		})
+	}
+	if out, err := w.command(admin.token, "prompts", "compare", "nobody's"); err == nil || !strings.Contains(err.Error(), "there are: about") {
+		t.Errorf("a prompt there is not: %q, %v", out, err)
+	}
 	admin.must(http.StatusNotFound, "GET", at+"/compare?from=1&to=9", nil)
 	admin.must(http.StatusBadRequest, "GET", at+"/compare?from=first", nil)
 
@@ -205,6 +224,10 @@ func aPromptWithoutAModelIsRefusedAtOnce(s stage) {
 			t.Errorf("it says %+v", broken)
 		}
 	}
+	until(t, "a terminal says so, too", 20*time.Second, func() bool {
+		out, err := w.command(operator.token, "prompts", "list")
+		return err == nil && strings.Contains(out, "1  about  (")
+	})
 	no := operator.refused(http.StatusConflict, "POST", "/api/v1/calls/call/analyses", "en", map[string]string{"promptId": prompt})
 	says := fmt.Sprintf("The AI service shut down the model leaving on %s.", today.Format(time.DateOnly))
 	if no.Code != "PROMPT_BROKEN" || no.Title != "This prompt cannot be used: its model was shut down" || !strings.HasPrefix(no.Detail, says) {

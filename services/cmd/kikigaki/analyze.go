@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -55,23 +54,12 @@ func (c *analyzeCommand) Run(ctx context.Context) error {
 
 // prompt finds a prompt by its name, else takes what was given for an id.
 func (c *analyzeCommand) prompt(ctx context.Context) (string, error) {
-	var list struct {
-		Prompts []struct {
-			ID   string `json:"id"`
-			Name string `json:"name"`
-		} `json:"prompts"`
-	}
-	if err := c.call(ctx, "GET", "/api/v1/prompts", nil, &list); err != nil {
+	list, err := c.prompts(ctx)
+	if err != nil {
 		return "", err
 	}
-	var names []string
-	for _, p := range list.Prompts {
-		if p.Name == c.Prompt || p.ID == c.Prompt {
-			return p.ID, nil
-		}
-		names = append(names, p.Name)
-	}
-	return "", fmt.Errorf("there is no prompt %q; there are: %s", c.Prompt, strings.Join(names, ", "))
+	p, err := list.find(c.Prompt)
+	return p.ID, err
 }
 
 func (c *analyzeCommand) wait(ctx context.Context, id string) error {

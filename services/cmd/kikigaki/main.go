@@ -43,8 +43,9 @@ type commands struct {
 		List    deadListCommand    `cmd:"" help:"List messages that were given up on, and why."`
 		Redrive deadRedriveCommand `cmd:"" help:"Take some of them in again, once the reason is gone."`
 	} `cmd:"" help:"Messages that were given up on."`
-	Verify  verifyCommand `cmd:"" help:"Name every file that still holds something of an erased call."`
-	Tenants struct {
+	OrderedPrompts promptCommands `cmd:"" help:"Look at prompts and put them into order." name:"prompts"`
+	Verify         verifyCommand  `cmd:"" help:"Name every file that still holds something of an erased call."`
+	Tenants        struct {
 		Add addTenantCommand `cmd:"" help:"Add a tenant with its first administrator (while the services are stopped)."`
 	} `cmd:"" help:"Keep tenants."`
 }
