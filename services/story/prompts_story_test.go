@@ -96,6 +96,11 @@ func twoAdministratorsPutPromptsIntoOrder(s stage) {
 	if got := operator.promptList(); !slices.Equal(got.names(), []string{"c", "b", "d", "a"}) || got.Revision != 3 {
 		t.Errorf("operators choose from %+v", got)
 	}
+	unknown := admin.refused(http.StatusUnprocessableEntity, "PUT", "/api/v1/prompts/order", "en",
+		map[string]any{"ids": []string{id["a"], "gone"}, "revision": 3})
+	if unknown.Field != "ids[1]" || unknown.Title != "The order names a prompt that is not there" {
+		t.Errorf("an order with a prompt that is gone is told %+v", unknown)
+	}
 	operator.refused(http.StatusForbidden, "POST", "/api/v1/prompts/"+id["a"]+"/move", "en", map[string]any{"to": "top", "revision": 3})
 	admin.refused(http.StatusBadRequest, "POST", "/api/v1/prompts/"+id["a"]+"/move", "en", map[string]any{"to": "top"})
 	w.stop()

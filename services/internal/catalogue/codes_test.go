@@ -92,7 +92,8 @@ func codeKeys() []string {
 
 // caseKeys are the texts that are told instead of a code's own where the case is known.
 func caseKeys() []string {
-	keys := []string{"problem.REVISION_STALE.detail.by"}
+	const order = "problem.FIELD_INVALID.unknown_or_repeated"
+	keys := []string{"problem.REVISION_STALE.detail.by", order + ".title", order + ".detail"}
 	for _, reason := range []string{"KEY_NOT_FOUND", "MODEL_SHUT_DOWN"} {
 		keys = append(keys, "problem.PROMPT_BROKEN."+reason+".title", "problem.PROMPT_BROKEN."+reason+".detail", "prompt.broken."+reason)
 	}
