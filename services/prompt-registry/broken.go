@@ -6,6 +6,8 @@ import "time"
 const (
 	reasonKeyGone   = "KEY_NOT_FOUND"   // the key was deleted, or is of another kind now
 	reasonModelGone = "MODEL_SHUT_DOWN" // the provider has shut the key's model down
+	reasonRevoked   = "KEY_REVOKED"     // the provider no longer knows the key, or has closed its account
+	reasonNoModel   = "MODEL_NOT_FOUND" // the provider no longer has the key's model, or not for this key
 )
 
 // Key is what prompts need to know of a provider key.
@@ -13,6 +15,8 @@ type Key struct {
 	Kind, Model string
 	// Shutdown is when the provider shuts the model down, if it said so; zero else.
 	Shutdown time.Time
+	// Refused is why the provider refused the key when it was last verified, in key-registry's words; "" when it did not.
+	Refused string
 }
 
 // Broken says why a prompt cannot be used. The zero value is that of a prompt that can.
@@ -32,6 +36,12 @@ func broken(p Prompt, k *Key, now time.Time) Broken {
 		return Broken{Reason: reasonModelGone, Params: map[string]string{
 			"model": k.Model, "date": k.Shutdown.UTC().Format(time.DateOnly),
 		}}
+	}
+	switch k.Refused { // others pass, as a lack of credit does, or are not known to be for good
+	case "key", "deactivated":
+		return Broken{Reason: reasonRevoked}
+	case "model", "access", "deployment":
+		return Broken{Reason: reasonNoModel, Params: map[string]string{"model": k.Model}}
 	}
 	return Broken{}
 }

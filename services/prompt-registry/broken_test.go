@@ -25,7 +25,7 @@ func TestAPromptWhoseKeyIsGoneIsBroken(t *testing.T) {
 
 // Everybody who may choose a prompt is told why it cannot be used, by every way it is read, and a prompt is mended by a key
 // or by a model, without being touched itself.
-func TestAPromptWhoseModelIsShutDownIsBrokenAndSaysSo(t *testing.T) {
+func TestAPromptWhoseKeyOrModelIsGoneIsBrokenAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	s := b.one()
@@ -34,14 +34,24 @@ func TestAPromptWhoseModelIsShutDownIsBrokenAndSaysSo(t *testing.T) {
 	for _, c := range []struct {
 		shutdown time.Time
 		kind     string
+		refused  string
 		want     string
 	}{
-		{now.Add(time.Hour), "openai", ""},
-		{now.Add(-time.Hour), "openai", "MODEL_SHUT_DOWN"},
-		{time.Time{}, "azure_openai", "KEY_NOT_FOUND"},
-		{time.Time{}, "openai", ""},
+		{now.Add(time.Hour), "openai", "", ""},
+		{now.Add(-time.Hour), "openai", "", "MODEL_SHUT_DOWN"},
+		{time.Time{}, "azure_openai", "", "KEY_NOT_FOUND"},
+		{time.Time{}, "openai", "key", "KEY_REVOKED"},
+		{time.Time{}, "openai", "deactivated", "KEY_REVOKED"},
+		{time.Time{}, "openai", "model", "MODEL_NOT_FOUND"},
+		{time.Time{}, "openai", "access", "MODEL_NOT_FOUND"},
+		{time.Time{}, "openai", "deployment", "MODEL_NOT_FOUND"},
+		{time.Time{}, "openai", "credit", ""},
+		{time.Time{}, "openai", "", ""},
 	} {
 		saved := &eventv1.KeySaved{Id: keyID, Kind: c.kind, Model: "model-1"}
+		if c.refused != "" {
+			saved.Refused = &eventv1.KeyRefusal{Reason: c.refused}
+		}
 		if !c.shutdown.IsZero() {
 			saved.ShutdownDate = timestamppb.New(c.shutdown)
 		}
@@ -59,6 +69,9 @@ func TestAPromptWhoseModelIsShutDownIsBrokenAndSaysSo(t *testing.T) {
 				t.Errorf("with %v it is %q, want %q", saved, p.GetBrokenCode(), c.want)
 			}
 			params := p.GetBrokenParams()
+			if c.want == "MODEL_NOT_FOUND" && params["model"] != "model-1" {
+				t.Errorf("it says %v", params)
+			}
 			if c.want == "MODEL_SHUT_DOWN" &&
 				(params["model"] != "model-1" || params["date"] != c.shutdown.UTC().Format(time.DateOnly)) {
 				t.Errorf("it says %v", params)

@@ -91,6 +91,7 @@ func applyKey(tx *view.Tx, tenant, id string, m stream.Message) error {
 	case *eventv1.KeyEvent_Saved:
 		return put(tx, keyBucket, key(tenant, id), &eventv1.KeySaved{ // the sealed secret stays where it is needed
 			Kind: e.Saved.GetKind(), Model: e.Saved.GetModel(), ShutdownDate: e.Saved.GetShutdownDate(),
+			Refused: &eventv1.KeyRefusal{Reason: e.Saved.GetRefused().GetReason()},
 		})
 	case *eventv1.KeyEvent_Deleted:
 		return tx.Delete(keyBucket, key(tenant, id))

@@ -17,7 +17,7 @@ const (
 	revisionBucket = "revisions" // tenant, 0, prompt id, 0, revision (big endian) -> PromptEvent, saved
 	orderBucket    = "order"     // tenant -> PromptEvent, ordered
 	keyBucket      = "keys"      // tenant, 0, key id -> KeySaved, of it what prompts need
-	viewFormat     = "2"
+	viewFormat     = "3"
 )
 
 func key(tenant, id string) []byte { return []byte(tenant + "\x00" + id) }
@@ -98,7 +98,7 @@ func readKey(tx *view.Tx, tenant, id string) *Key {
 	if proto.Unmarshal(value, &saved) != nil {
 		return nil
 	}
-	k := &Key{Kind: saved.GetKind(), Model: saved.GetModel()}
+	k := &Key{Kind: saved.GetKind(), Model: saved.GetModel(), Refused: saved.GetRefused().GetReason()}
 	if saved.GetShutdownDate() != nil {
 		k.Shutdown = saved.GetShutdownDate().AsTime()
 	}

@@ -94,7 +94,7 @@ func codeKeys() []string {
 func caseKeys() []string {
 	const order = "problem.FIELD_INVALID.unknown_or_repeated"
 	keys := []string{"problem.REVISION_STALE.detail.by", order + ".title", order + ".detail"}
-	for _, reason := range []string{"KEY_NOT_FOUND", "MODEL_SHUT_DOWN"} {
+	for _, reason := range []string{"KEY_NOT_FOUND", "MODEL_SHUT_DOWN", "KEY_REVOKED", "MODEL_NOT_FOUND"} {
 		keys = append(keys, "problem.PROMPT_BROKEN."+reason+".title", "problem.PROMPT_BROKEN."+reason+".detail", "prompt.broken."+reason)
 	}
 	return keys

@@ -45,9 +45,10 @@ type Prompt struct {
 	// Place in the order, from 1.
 	Position uint32 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
 	Revision uint32 `protobuf:"varint,11,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Why it cannot be used: KEY_NOT_FOUND (deleted, or of another kind now) or MODEL_SHUT_DOWN; empty when it can.
+	// Why it cannot be used: KEY_NOT_FOUND (deleted, or of another kind now), MODEL_SHUT_DOWN, KEY_REVOKED (refused by the
+	// provider when it was last verified) or MODEL_NOT_FOUND (likewise its model); empty when it can.
 	BrokenCode string `protobuf:"bytes,12,opt,name=broken_code,json=brokenCode,proto3" json:"broken_code,omitempty"`
-	// What there is to say about it: of MODEL_SHUT_DOWN the model and the date it ended, as 2026-11-30.
+	// What there is to say about it: of a model its name, and of MODEL_SHUT_DOWN the date it ended, as 2026-11-30.
 	BrokenParams map[string]string `protobuf:"bytes,13,rep,name=broken_params,json=brokenParams,proto3" json:"broken_params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// When and by whom this revision was made; for system_admin and services. Names are as they were then.
 	ChangedAt     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=changed_at,json=changedAt,proto3" json:"changed_at,omitempty"`
