@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // time zones of accounts are known on machines that have none installed
 
@@ -50,7 +51,15 @@ type commands struct {
 	} `cmd:"" help:"Keep tenants."`
 }
 
+// garbage is how much may be allocated, in percent of what is in use, before it is collected. Most of what words leave behind
+// is short-lived: at Go's own 100 collecting takes a tenth of the processor of a stream of them. GOGC and GOMEMLIMIT
+// still hold where an operator sets them.
+const garbage = 200
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c commands
