@@ -36,7 +36,7 @@ func deletedFact(k *eventv1.KeySaved) fact {
 	return fact{k.GetId(), &eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Deleted{Deleted: deleted}}}
 }
 
-// commit takes a decision upon the tenant's newest keys and writes what it decides.
+// commit takes a decision upon the tenant's newest keys and writes what it decides; the zero fact writes nothing.
 func (s *Service) commit(
 	ctx context.Context, c identity.Caller, decide func(*view.Tx, []*eventv1.KeySaved) (fact, error),
 ) (stream.Position, error) {
@@ -46,7 +46,7 @@ func (s *Service) commit(
 			return nil, err
 		}
 		f, err := decide(tx, all)
-		if err != nil {
+		if err != nil || f.event == nil {
 			return nil, err
 		}
 		f.event.Meta = &eventv1.Meta{At: timestamppb.New(time.Now()), By: c.Actor(), Service: Name}

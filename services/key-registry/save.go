@@ -37,7 +37,7 @@ func (s *Service) sealInto(k *eventv1.KeySaved, tenant, secret string, version u
 	if err != nil {
 		return err
 	}
-	k.SealedSecret, k.SecretVersion, k.SecretHint = sealed, version, hint(secret)
+	k.SealedSecret, k.SecretVersion, k.SecretHint, k.SealedBefore = sealed, version, hint(secret), nil
 	return nil
 }
 
@@ -74,8 +74,6 @@ func draftOfSaved(k *eventv1.KeySaved) Draft {
 
 // open opens a key's secret.
 func (s *Service) open(tenant string, k *eventv1.KeySaved) (string, error) {
-	secret, err := s.sealer.Open(k.GetSealedSecret(), seal.Binding{
-		Tenant: tenant, Key: k.GetId(), Version: k.GetSecretVersion(), Host: hostOf(k.GetBaseUrl()),
-	})
+	secret, err := s.sealer.Open(k.GetSealedSecret(), bindingOf(tenant, k))
 	return string(secret), err
 }

@@ -32,6 +32,9 @@ type Config struct {
 	// MasterKeyGiven says that the file has to be there: replicas share one key, and a replica that made its own could not
 	// open what the others have sealed.
 	MasterKeyGiven bool
+	// OtherMasterKeyFiles are master keys that open what they have sealed, and seal nothing: those that give way to another,
+	// and one that all replicas must know before the first of them seals with it.
+	OtherMasterKeyFiles []string
 	// DefaultBaseURL of keys that name none; empty means OpenAI's own.
 	DefaultBaseURL string
 	// Allow are private addresses that providers may have; none by default.
@@ -53,20 +56,18 @@ type Service struct {
 	keyv1.UnimplementedKeyServiceServer
 
 	cfg      Config
+	log      *slog.Logger
 	sealer   *seal.Sealer
 	models   *models.Table
 	follower *follow.Follower
+	upkeep   *upkeep
 }
 
 // New makes a replica that has not started; it fails without a usable master key or data file.
 func New(cfg Config, deps Deps) (*Service, error) {
 	deps.Log = deps.Log.For(deps.Telemetry)
 	cfg.DefaultBaseURL = firstOf(cfg.DefaultBaseURL, DefaultBaseURL)
-	load := seal.LoadOrCreate
-	if cfg.MasterKeyGiven {
-		load = seal.Load
-	}
-	sealer, err := load(cfg.MasterKeyFile)
+	sealer, err := newSealer(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +75,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
-		cfg: cfg, sealer: sealer, models: table,
+	s := &Service{
+		cfg: cfg, sealer: sealer, models: table, log: deps.Logger.With("service", Name),
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
@@ -86,17 +87,48 @@ func New(cfg Config, deps Deps) (*Service, error) {
 			Logger:    deps.Logger.With("service", Name),
 			Telemetry: deps.Telemetry,
 		}),
-	}, nil
+	}
+	s.upkeep = s.newUpkeep()
+	return s, nil
+}
+
+// newSealer reads the master keys.
+func newSealer(cfg Config) (*seal.Sealer, error) {
+	load := seal.LoadOrCreate
+	if cfg.MasterKeyGiven {
+		load = seal.Load
+	}
+	sealer, err := load(cfg.MasterKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range cfg.OtherMasterKeyFiles {
+		other, err := seal.Load(file)
+		if err != nil {
+			return nil, err
+		}
+		sealer = sealer.With(other)
+	}
+	return sealer, nil
 }
 
 // Register makes the replica answer on a gRPC server.
 func (s *Service) Register(server grpc.ServiceRegistrar) { keyv1.RegisterKeyServiceServer(server, s) }
 
-// Start begins to follow the log.
-func (s *Service) Start(ctx context.Context) error { return s.follower.Start(ctx) }
+// Start begins to follow the log, and to look after what it keeps.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.follower.Start(ctx); err != nil {
+		return err
+	}
+	s.upkeep.start(ctx)
+	return nil
+}
 
 // Stop ends following; requests must have ended.
-func (s *Service) Stop(ctx context.Context) error { return s.follower.Stop(ctx) }
+func (s *Service) Stop(ctx context.Context) error {
+	s.upkeep.stop()
+	return s.follower.Stop(ctx)
+}
 
 // Ready is nil once the view has caught up.
 func (s *Service) Ready(ctx context.Context) error { return s.follower.Ready(ctx) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,6 +20,26 @@ const (
 )
 
 func key(tenant, id string) []byte { return []byte(tenant + "\x00" + id) }
+
+// owned is a key and whose it is.
+type owned struct {
+	tenant string
+	key    *eventv1.KeySaved
+}
+
+// readAll returns the keys of all tenants.
+func readAll(tx *view.Tx) ([]owned, error) {
+	var out []owned
+	for k, value := range tx.Scan(keyBucket, nil, nil) {
+		tenant, _, _ := strings.Cut(string(k), "\x00")
+		saved := &eventv1.KeySaved{}
+		if err := proto.Unmarshal(value, saved); err != nil {
+			return nil, fmt.Errorf("keys: view: %w", err)
+		}
+		out = append(out, owned{tenant, saved})
+	}
+	return out, nil
+}
 
 // readKeys returns a tenant's keys by kind and name.
 func readKeys(tx *view.Tx, tenant string) ([]*eventv1.KeySaved, error) {

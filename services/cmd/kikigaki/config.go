@@ -39,9 +39,10 @@ type webFlags struct {
 
 // sealFlags are those of who keeps provider keys.
 type sealFlags struct {
-	MasterKeyFile   string `env:"KIKIGAKI_MASTER_KEY_FILE"                                         help:"Key that seals provider keys (default <data>/master.key)." placeholder:"FILE"`
-	ProviderBaseURL string `env:"KIKIGAKI_PROVIDER_BASE_URL"   default:"https://api.openai.com/v1" help:"Base URL of new keys." placeholder:"URL"`
-	ModelsFile      string `env:"KIKIGAKI_MODELS_FILE"                                             help:"Data file about models, in place of the shipped one." placeholder:"FILE"`
+	MasterKeyFile   string   `env:"KIKIGAKI_MASTER_KEY_FILE"                                         help:"Key that seals provider keys (default <data>/master.key)." placeholder:"FILE"`
+	OtherMasterKeys []string `env:"KIKIGAKI_OTHER_MASTER_KEY_FILES" help:"Master keys that only open, while one takes the place of another." placeholder:"FILE" name:"other-master-key-files"`
+	ProviderBaseURL string   `env:"KIKIGAKI_PROVIDER_BASE_URL"   default:"https://api.openai.com/v1" help:"Base URL of new keys." placeholder:"URL"`
+	ModelsFile      string   `env:"KIKIGAKI_MODELS_FILE"                                             help:"Data file about models, in place of the shipped one." placeholder:"FILE"`
 }
 
 // addressFlags are those of who calls providers.

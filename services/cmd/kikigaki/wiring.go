@@ -122,7 +122,8 @@ func (p *process) access() (service, error) {
 func (p *process) keys() (service, error) {
 	return keys.New(keys.Config{
 		Views: p.cfg.views(), MasterKeyFile: p.cfg.masterKey(), MasterKeyGiven: p.apart(),
-		DefaultBaseURL: p.cfg.ProviderBaseURL, Allow: p.allow, ModelsFile: p.cfg.ModelsFile,
+		OtherMasterKeyFiles: p.cfg.OtherMasterKeys, DefaultBaseURL: p.cfg.ProviderBaseURL, Allow: p.allow,
+		ModelsFile: p.cfg.ModelsFile,
 	}, keys.Deps{Log: p.log, Logger: p.logger, Telemetry: p.observed.For(keys.Name)})
 }
 

@@ -155,7 +155,10 @@ type KeySaved struct {
 	// The server has refused max_completion_tokens and takes the older max_tokens.
 	OldLimit bool `protobuf:"varint,25,opt,name=old_limit,json=oldLimit,proto3" json:"old_limit,omitempty"`
 	// What the provider said when it last refused a key that it had accepted before. Absent: it has not since verified_at.
-	Refused       *KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused *KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Ids of the master keys that this secret was sealed under before it was sealed anew, at most 8. Under these it is never
+	// sealed again: a replica that still seals with an old one would undo what another has done.
+	SealedBefore  []uint32 `protobuf:"fixed32,30,rep,packed,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +357,13 @@ func (x *KeySaved) GetOldLimit() bool {
 func (x *KeySaved) GetRefused() *KeyRefusal {
 	if x != nil {
 		return x.Refused
+	}
+	return nil
+}
+
+func (x *KeySaved) GetSealedBefore() []uint32 {
+	if x != nil {
+		return x.SealedBefore
 	}
 	return nil
 }
@@ -580,7 +590,7 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\x04meta\x18\x01 \x01(\v2\x17.kikigaki.event.v1.MetaR\x04meta\x123\n" +
 	"\x05saved\x18\x02 \x01(\v2\x1b.kikigaki.event.v1.KeySavedH\x00R\x05saved\x129\n" +
 	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeletedB\x06\n" +
-	"\x04kind\"\xdb\x06\n" +
+	"\x04kind\"\x80\a\n" +
 	"\bKeySaved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12\x12\n" +
@@ -612,7 +622,8 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\x11told_organization\x18\x17 \x01(\tR\x10toldOrganization\x12!\n" +
 	"\ftold_project\x18\x18 \x01(\tR\vtoldProject\x12\x1b\n" +
 	"\told_limit\x18\x19 \x01(\bR\boldLimit\x127\n" +
-	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\"\xcb\x01\n" +
+	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\x12#\n" +
+	"\rsealed_before\x18\x1e \x03(\aR\fsealedBefore\"\xcb\x01\n" +
 	"\n" +
 	"KeyRefusal\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +

@@ -1,0 +1,140 @@
+package keys_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kikigaki/kikigaki/pkg/stream"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
+	keys "github.com/kikigaki/kikigaki/services/key-registry"
+)
+
+// under is a replica with a master key, and others that only open.
+func (b *bench) under(master string, others ...string) *keys.Service {
+	b.t.Helper()
+	s, err := keys.New(keys.Config{
+		Views: b.t.TempDir(), MasterKeyFile: master, OtherMasterKeyFiles: others, DefaultBaseURL: b.base(),
+		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	}, keys.Deps{Log: b.log, Logger: slog.New(slog.NewTextHandler(b.said, nil))})
+	if err == nil {
+		err = s.Start(b.t.Context())
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = s.Stop(context.Background()) })
+	return s
+}
+
+// stored is a key as it lies on the log.
+func (b *bench) stored(tenant, id string) *eventv1.KeySaved {
+	b.t.Helper()
+	m, ok, err := b.log.Last(b.t.Context(), stream.NewGuard(subject.Keys, subject.Key(tenant, id)))
+	var event eventv1.KeyEvent
+	if err == nil && ok {
+		err = proto.Unmarshal(m.Data, &event)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return event.GetSaved()
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-t.Context().Done():
+		}
+	}
+}
+
+// A master key takes the place of another in three steps: all replicas know both, all seal with the new one, the old one
+// is taken away. Secrets can be had at every step.
+func TestAMasterKeyIsReplacedWhileSecretsAreAskedFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first, second := b.master, filepath.Join(t.TempDir(), "second.key")
+	k := create(t, b.under(first), draft("Main"))
+	b.under(second) // makes the file, and says that it cannot open what is there
+	eventually(t, "the lost secret to be told of", func() bool {
+		return strings.Contains(b.said.String(), "a secret opens under no master key")
+	})
+	before := b.stored("a", k.GetId())
+
+	may := b.under(first, second)
+	seals := b.under(second, first)
+	eventually(t, "the secret to be sealed anew", func() bool {
+		return !bytes.Equal(b.stored("a", k.GetId()).GetSealedSecret(), before.GetSealedSecret())
+	})
+	after := b.stored("a", k.GetId())
+	if after.GetRevision() != before.GetRevision() || after.GetSecretVersion() != before.GetSecretVersion() {
+		t.Errorf("sealed anew, it is %v", after)
+	}
+	for name, s := range map[string]*keys.Service{
+		"one that knows both": may, "one that seals with the new": seals, "one that knows the new alone": b.under(second),
+	} {
+		if res, err := release(service(t, "a", worker), s, k.GetId()); err != nil || res.GetSecret() != secret {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := release(service(t, "a", worker), b.under(first), k.GetId()); err == nil {
+		t.Error("the old key opens what was sealed anew")
+	}
+	if !strings.Contains(b.said.String(), "all secrets are sealed under the newest master key") {
+		t.Error("nobody says that the old key may be taken away")
+	}
+}
+
+// TestASealedSecretOpensInItsPlaceAlone is a fence: who can write to the log puts a sealed secret where it does not
+// belong.
+func TestASealedSecretOpensInItsPlaceAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	k := create(t, s, draft("Main"))
+	here := b.stored("a", k.GetId())
+	for name, move := range map[string]func(*eventv1.KeySaved) (tenant string){
+		"another tenant": func(*eventv1.KeySaved) string { return "b" },
+		"another key":    func(k *eventv1.KeySaved) string { k.Id = "key-other"; return "a" },
+		"another host": func(k *eventv1.KeySaved) string {
+			k.Id, k.BaseUrl = here.GetId(), "https://evil.example.com/v1"
+			return "a"
+		},
+		"another port": func(k *eventv1.KeySaved) string { k.BaseUrl = "http://127.0.0.1:1/v1"; return "a" },
+		"another scheme": func(k *eventv1.KeySaved) string {
+			k.BaseUrl = strings.Replace(k.GetBaseUrl(), "http:", "https:", 1)
+			return "a"
+		},
+		"an older secret": func(k *eventv1.KeySaved) string { k.SecretVersion++; return "a" },
+	} {
+		moved := proto.CloneOf(here)
+		tenant := move(moved)
+		data, err := proto.Marshal(&eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Saved{Saved: moved}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := stream.NewGuard(subject.Keys, subject.KeyGuard(tenant))
+		if _, err := b.log.Commit(t.Context(), g, name, func(context.Context, uint64) (*stream.Event, error) {
+			return &stream.Event{Subject: subject.Key(tenant, moved.GetId()), Data: data}, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if res, err := release(service(t, tenant, worker), s, moved.GetId()); err == nil || res != nil {
+			t.Errorf("moved to %s, it opens", name)
+		}
+	}
+}
