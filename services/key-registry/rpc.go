@@ -119,5 +119,7 @@ func (s *Service) ReleaseSecret(
 	if err != nil {
 		return nil, fault.Op("keys.release", err)
 	}
-	return &keyv1.ReleaseSecretResponse{Secret: secret, BaseUrl: k.GetBaseUrl(), Key: s.shown(k)}, nil
+	return &keyv1.ReleaseSecretResponse{
+		Secret: secret, BaseUrl: k.GetBaseUrl(), Key: s.shown(k), SecretVersion: k.GetSecretVersion(),
+	}, nil
 }

@@ -56,7 +56,7 @@ func (s *Service) update(
 			keepTold(after, now)
 		}
 		if req.Secret == nil { // which may have been sealed anew, under another master key
-			after.SealedSecret = now.GetSealedSecret()
+			after.SealedSecret, after.SealedBefore = now.GetSealedSecret(), now.GetSealedBefore()
 		}
 		return savedFact(after), nameFree(all, now.GetId(), d)
 	})

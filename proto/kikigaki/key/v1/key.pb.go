@@ -1478,8 +1478,10 @@ type ReleaseSecretResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Secret string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	// The only place the secret may be sent to.
-	BaseUrl       string `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
-	Key           *Key   `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	BaseUrl string `protobuf:"bytes,2,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
+	Key     *Key   `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// Which of the key's secrets it is; it grows with each. Who keeps a secret drops it when the key names another.
+	SecretVersion uint32 `protobuf:"varint,4,opt,name=secret_version,json=secretVersion,proto3" json:"secret_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1533,6 +1535,127 @@ func (x *ReleaseSecretResponse) GetKey() *Key {
 		return x.Key
 	}
 	return nil
+}
+
+func (x *ReleaseSecretResponse) GetSecretVersion() uint32 {
+	if x != nil {
+		return x.SecretVersion
+	}
+	return 0
+}
+
+type RotateSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision of the key that is known; REVISION_REQUIRED without one.
+	Revision uint32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// 1 to 200 characters. Write only.
+	Secret        string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSecretRequest) Reset() {
+	*x = RotateSecretRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSecretRequest) ProtoMessage() {}
+
+func (x *RotateSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSecretRequest.ProtoReflect.Descriptor instead.
+func (*RotateSecretRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RotateSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RotateSecretRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *RotateSecretRequest) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+type RotateSecretResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateSecretResponse) Reset() {
+	*x = RotateSecretResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateSecretResponse) ProtoMessage() {}
+
+func (x *RotateSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateSecretResponse.ProtoReflect.Descriptor instead.
+func (*RotateSecretResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *RotateSecretResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *RotateSecretResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
 }
 
 var File_kikigaki_key_v1_key_proto protoreflect.FileDescriptor
@@ -1677,11 +1800,19 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\x11DeleteKeyResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\tR\bposition\"&\n" +
 	"\x14ReleaseSecretRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"r\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x99\x01\n" +
 	"\x15ReleaseSecretResponse\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x19\n" +
 	"\bbase_url\x18\x02 \x01(\tR\abaseUrl\x12&\n" +
-	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key2\xc3\x05\n" +
+	"\x03key\x18\x03 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12%\n" +
+	"\x0esecret_version\x18\x04 \x01(\rR\rsecretVersion\"Y\n" +
+	"\x13RotateSecretRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x16\n" +
+	"\x06secret\x18\x03 \x01(\tR\x06secret\"Z\n" +
+	"\x14RotateSecretResponse\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition2\xa0\x06\n" +
 	"\n" +
 	"KeyService\x12R\n" +
 	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12N\n" +
@@ -1692,7 +1823,8 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\n" +
 	"GetKeyForm\x12\".kikigaki.key.v1.GetKeyFormRequest\x1a#.kikigaki.key.v1.GetKeyFormResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12c\n" +
-	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01B:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
+	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01\x12[\n" +
+	"\fRotateSecret\x12$.kikigaki.key.v1.RotateSecretRequest\x1a%.kikigaki.key.v1.RotateSecretResponseB:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
 
 var (
 	file_kikigaki_key_v1_key_proto_rawDescOnce sync.Once
@@ -1706,7 +1838,7 @@ func file_kikigaki_key_v1_key_proto_rawDescGZIP() []byte {
 	return file_kikigaki_key_v1_key_proto_rawDescData
 }
 
-var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_kikigaki_key_v1_key_proto_goTypes = []any{
 	(*Key)(nil),                   // 0: kikigaki.key.v1.Key
 	(*ModelFacts)(nil),            // 1: kikigaki.key.v1.ModelFacts
@@ -1729,15 +1861,17 @@ var file_kikigaki_key_v1_key_proto_goTypes = []any{
 	(*DeleteKeyResponse)(nil),     // 18: kikigaki.key.v1.DeleteKeyResponse
 	(*ReleaseSecretRequest)(nil),  // 19: kikigaki.key.v1.ReleaseSecretRequest
 	(*ReleaseSecretResponse)(nil), // 20: kikigaki.key.v1.ReleaseSecretResponse
-	(*v1.ProviderLimits)(nil),     // 21: kikigaki.event.v1.ProviderLimits
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*v1.KeyRefusal)(nil),         // 23: kikigaki.event.v1.KeyRefusal
+	(*RotateSecretRequest)(nil),   // 21: kikigaki.key.v1.RotateSecretRequest
+	(*RotateSecretResponse)(nil),  // 22: kikigaki.key.v1.RotateSecretResponse
+	(*v1.ProviderLimits)(nil),     // 23: kikigaki.event.v1.ProviderLimits
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*v1.KeyRefusal)(nil),         // 25: kikigaki.event.v1.KeyRefusal
 }
 var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
-	21, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	22, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
-	22, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
-	23, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	23, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	24, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
+	24, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
+	25, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
 	1,  // 4: kikigaki.key.v1.Key.model_facts:type_name -> kikigaki.key.v1.ModelFacts
 	2,  // 5: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
 	0,  // 6: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
@@ -1749,27 +1883,30 @@ var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
 	1,  // 12: kikigaki.key.v1.GetKeyFormResponse.models:type_name -> kikigaki.key.v1.ModelFacts
 	16, // 13: kikigaki.key.v1.KeyKindForm.fields:type_name -> kikigaki.key.v1.KeyFormField
 	0,  // 14: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
-	3,  // 15: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
-	5,  // 16: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
-	7,  // 17: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
-	9,  // 18: kikigaki.key.v1.KeyService.UpdateKey:input_type -> kikigaki.key.v1.UpdateKeyRequest
-	11, // 19: kikigaki.key.v1.KeyService.VerifyKey:input_type -> kikigaki.key.v1.VerifyKeyRequest
-	13, // 20: kikigaki.key.v1.KeyService.GetKeyForm:input_type -> kikigaki.key.v1.GetKeyFormRequest
-	17, // 21: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
-	19, // 22: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
-	4,  // 23: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
-	6,  // 24: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
-	8,  // 25: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
-	10, // 26: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
-	12, // 27: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
-	14, // 28: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
-	18, // 29: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
-	20, // 30: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
-	23, // [23:31] is the sub-list for method output_type
-	15, // [15:23] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	0,  // 15: kikigaki.key.v1.RotateSecretResponse.key:type_name -> kikigaki.key.v1.Key
+	3,  // 16: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
+	5,  // 17: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
+	7,  // 18: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
+	9,  // 19: kikigaki.key.v1.KeyService.UpdateKey:input_type -> kikigaki.key.v1.UpdateKeyRequest
+	11, // 20: kikigaki.key.v1.KeyService.VerifyKey:input_type -> kikigaki.key.v1.VerifyKeyRequest
+	13, // 21: kikigaki.key.v1.KeyService.GetKeyForm:input_type -> kikigaki.key.v1.GetKeyFormRequest
+	17, // 22: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
+	19, // 23: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
+	21, // 24: kikigaki.key.v1.KeyService.RotateSecret:input_type -> kikigaki.key.v1.RotateSecretRequest
+	4,  // 25: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
+	6,  // 26: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
+	8,  // 27: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
+	10, // 28: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
+	12, // 29: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
+	14, // 30: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
+	18, // 31: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
+	20, // 32: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
+	22, // 33: kikigaki.key.v1.KeyService.RotateSecret:output_type -> kikigaki.key.v1.RotateSecretResponse
+	25, // [25:34] is the sub-list for method output_type
+	16, // [16:25] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_key_v1_key_proto_init() }
@@ -1784,7 +1921,7 @@ func file_kikigaki_key_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_key_v1_key_proto_rawDesc), len(file_kikigaki_key_v1_key_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	KeyService_GetKeyForm_FullMethodName    = "/kikigaki.key.v1.KeyService/GetKeyForm"
 	KeyService_DeleteKey_FullMethodName     = "/kikigaki.key.v1.KeyService/DeleteKey"
 	KeyService_ReleaseSecret_FullMethodName = "/kikigaki.key.v1.KeyService/ReleaseSecret"
+	KeyService_RotateSecret_FullMethodName  = "/kikigaki.key.v1.KeyService/RotateSecret"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -63,6 +64,10 @@ type KeyServiceClient interface {
 	// ReleaseSecret opens the secret for the analysis-worker's identity, and for nobody else (FORBIDDEN), together
 	// with the only base URL it may be sent to.
 	ReleaseSecret(ctx context.Context, in *ReleaseSecretRequest, opts ...grpc.CallOption) (*ReleaseSecretResponse, error)
+	// RotateSecret puts another secret in the place of a key's, once the provider has accepted it for the same place and
+	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
+	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
+	RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error)
 }
 
 type keyServiceClient struct {
@@ -153,6 +158,16 @@ func (c *keyServiceClient) ReleaseSecret(ctx context.Context, in *ReleaseSecretR
 	return out, nil
 }
 
+func (c *keyServiceClient) RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateSecretResponse)
+	err := c.cc.Invoke(ctx, KeyService_RotateSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
@@ -185,6 +200,10 @@ type KeyServiceServer interface {
 	// ReleaseSecret opens the secret for the analysis-worker's identity, and for nobody else (FORBIDDEN), together
 	// with the only base URL it may be sent to.
 	ReleaseSecret(context.Context, *ReleaseSecretRequest) (*ReleaseSecretResponse, error)
+	// RotateSecret puts another secret in the place of a key's, once the provider has accepted it for the same place and
+	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
+	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
+	RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -218,6 +237,9 @@ func (UnimplementedKeyServiceServer) DeleteKey(context.Context, *DeleteKeyReques
 }
 func (UnimplementedKeyServiceServer) ReleaseSecret(context.Context, *ReleaseSecretRequest) (*ReleaseSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReleaseSecret not implemented")
+}
+func (UnimplementedKeyServiceServer) RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateSecret not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -384,6 +406,24 @@ func _KeyService_ReleaseSecret_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_RotateSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).RotateSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_RotateSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).RotateSecret(ctx, req.(*RotateSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -422,6 +462,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReleaseSecret",
 			Handler:    _KeyService_ReleaseSecret_Handler,
+		},
+		{
+			MethodName: "RotateSecret",
+			Handler:    _KeyService_RotateSecret_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
