@@ -88,6 +88,9 @@ func goneSince(tx *view.Tx, since time.Time) (gone []erasure.Call, err error) {
 func (s *Service) applied(batch []stream.Message) {
 	s.pool.applied(batch)
 	for _, m := range batch {
+		s.secrets.applied(m)
+	}
+	for _, m := range batch {
 		_, _, rest, ok := subject.Parse(m.Subject)
 		if ok && m.Stream == subject.Calls && len(rest) == 3 &&
 			(rest[2] == subject.KindErased || rest[2] == subject.KindDeleted) {

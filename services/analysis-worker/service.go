@@ -54,6 +54,7 @@ type Service struct {
 	follower *follow.Follower
 	worker   string // the replica's name in leases and events
 	tokens   *llm.Estimator
+	secrets  *secrets
 	meters   *meters
 	pool     *pool
 	eraser   *erasure.Sweeper
@@ -67,7 +68,7 @@ func New(cfg Config, deps Deps) *Service {
 	deps.Log = deps.Log.For(deps.Telemetry)
 	s := &Service{
 		cfg: cfg, deps: deps, log: deps.Logger.With("service", Name),
-		worker: ids.New("worker"), tokens: llm.NewEstimator(),
+		worker: ids.New("worker"), tokens: llm.NewEstimator(), secrets: newSecrets(),
 		meters: newMeters(deps.Telemetry),
 	}
 	if s.meters.err != nil {
@@ -115,6 +116,7 @@ func (s *Service) Stop(ctx context.Context) error {
 		s.erasing.Wait()
 	}
 	s.pool.stop(ctx)
+	defer s.secrets.dropAll()
 	return s.follower.Stop(ctx)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
@@ -29,6 +30,7 @@ const (
 
 // question is everything that goes to the provider.
 type question struct {
+	release  *keyv1.ReleaseSecretResponse
 	client   *llm.Client
 	end      func() // lets the client's connections go
 	model    string
@@ -42,39 +44,76 @@ func (s *Service) work(ctx context.Context, r Record, t turn) error {
 		return nil // answered before a crash; only the terminal event was missing
 	}
 	pause := newPause()
-	q, err := s.prepare(ctx, r)
-	for fault.KindOf(err) == fault.Unavailable { // another service is down: waiting here writes nothing to the log
-		select {
-		case <-time.After(pause.NextBackOff()):
-		case <-t.stopping:
-			return errStopping
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		q, err = s.prepare(ctx, r)
-	}
-	if err != nil {
-		return err
-	}
-	defer q.end()
-	pause.Reset()
+	var q question
+	defer func() { q.close() }()
 	for try := 1; ; try++ {
+		if err := s.renew(ctx, r, t, &q); err != nil {
+			return err
+		}
 		answered, err := s.ask(ctx, r, t, q)
 		if err == nil {
 			return answered
+		}
+		if s.replaced(ctx, r, q, err) {
+			continue
 		}
 		wait, again := retry(err, try, pause)
 		if !again || wait >= time.Until(r.Deadline) {
 			return failure(err)
 		}
 		t.hold(time.Now().Add(wait))
-		select {
-		case <-time.After(wait):
-		case <-t.stopping:
-			return errStopping
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := t.wait(ctx, wait); err != nil {
+			return err
 		}
+	}
+}
+
+// wait waits, unless the replica stops or the analysis is over.
+func (t turn) wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-t.stopping:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// renew makes a question ready to be asked: prepared, with the key as it is now. What was prepared with a key that has
+// changed since is prepared anew. While another service is down it waits, which writes nothing to the log.
+func (s *Service) renew(ctx context.Context, r Record, t turn, q *question) error {
+	pause := newPause()
+	for {
+		err := s.renewOnce(ctx, r, q)
+		if fault.KindOf(err) != fault.Unavailable {
+			return err
+		}
+		if err := t.wait(ctx, pause.NextBackOff()); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Service) renewOnce(ctx context.Context, r Record, q *question) error {
+	if q.client != nil {
+		now, err := s.keyNow(ctx, r)
+		if err != nil || current(q.release, now) {
+			return err
+		}
+	}
+	next, err := s.prepare(ctx, r)
+	if err != nil {
+		return err
+	}
+	q.close()
+	*q = next
+	return nil
+}
+
+func (q question) close() {
+	if q.end != nil {
+		q.end()
 	}
 }
 
@@ -104,10 +143,7 @@ func retry(err error, try int, pause *backoff.ExponentialBackOff) (wait time.Dur
 // model's window and nine tenths of what the provider takes in a minute.
 func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 	ctx = identity.AsService(ctx, r.Tenant)
-	secret, err := s.deps.Keys.ReleaseSecret(ctx, &keyv1.ReleaseSecretRequest{Id: r.Key.ID})
-	if fault.KindOf(err) == fault.NotFound {
-		return question{}, &ProviderError{Code: "KEY_GONE", Params: map[string]string{"key": r.Key.Name}}
-	}
+	secret, err := s.release(ctx, r)
 	if err != nil {
 		return question{}, err
 	}
@@ -118,7 +154,7 @@ func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 		return question{}, err
 	}
 	k := secret.GetKey()
-	q := question{model: k.GetModel(), output: defaultOutput, messages: messages(t.GetUtterances(), r.Prompt.Text)}
+	q := question{release: secret, model: k.GetModel(), output: defaultOutput, messages: messages(t.GetUtterances(), r.Prompt.Text)}
 	if k.GetMaxOutputTokens() > 0 {
 		q.output = int(k.GetMaxOutputTokens())
 	}
@@ -168,6 +204,9 @@ func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answer
 	if err != nil {
 		return nil, err
 	}
+	if _, err := s.keyNow(ctx, r); err != nil { // the last moment: behind it the socket is written
+		return nil, errors.Join(err, s.noteUnsent(ctx, r, sent, err))
+	}
 	answer, err := s.meters.provider.Complete(ctx, q.client, llm.Request{
 		Model: q.model, Messages: q.messages, MaxOutputTokens: q.output, RequestID: sent.RequestID,
 	}, r.about())
@@ -197,9 +236,19 @@ func (s *Service) send(ctx context.Context, r Record, t turn) (sent Sent, err er
 // note writes `piece`, also when the analysis has ended meanwhile: what was paid must be counted. Of an erased call
 // nothing is said any more; it was counted as maybe paid.
 func (s *Service) note(ctx context.Context, r Record, sent Sent, answer llm.Completion, failed error) error {
+	return s.notePiece(ctx, r, pieceOf(sent, answer, failed))
+}
+
+// noteUnsent writes `piece` for a request that `sent` announced and that did not leave: it costs nothing.
+func (s *Service) noteUnsent(ctx context.Context, r Record, sent Sent, why error) error {
+	piece := pieceOf(sent, llm.Completion{}, why)
+	piece.Usage = &eventv1.Usage{}
+	return s.notePiece(ctx, r, piece)
+}
+
+func (s *Service) notePiece(ctx context.Context, r Record, piece *eventv1.PieceAnswered) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	piece := pieceOf(sent, answer, failed)
 	_, err := s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
 		if _, ok, err := readRecord(tx, r.Tenant, r.ID); err != nil || !ok || erased(tx, r) {
 			return nil, err

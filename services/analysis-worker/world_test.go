@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -180,11 +181,25 @@ type others struct {
 	broken       string
 	brokenParams map[string]string
 	advanced     bool
+
+	mu       sync.Mutex
+	released []uint32 // versions of the secret
+	version  uint32
+	asked    func() // when a transcript is asked for
 }
 
 func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*keyv1.ReleaseSecretResponse, error) {
-	return &keyv1.ReleaseSecretResponse{Secret: secretKey, BaseUrl: o.url, Key: &keyv1.Key{Id: "k", Model: "m-1"}}, nil
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.released = append(o.released, o.version)
+	return &keyv1.ReleaseSecretResponse{
+		Secret: secretOf(o.version), BaseUrl: o.url, Key: &keyv1.Key{Id: "k", Model: "m-1", Revision: o.version},
+		SecretVersion: o.version,
+	}, nil
 }
+
+// secretOf is the key's secret in a version.
+func secretOf(version uint32) string { return secretKey + strings.Repeat("+", int(version)) }
 
 func (o *others) GetPrompt(context.Context, *promptv1.GetPromptRequest) (*promptv1.GetPromptResponse, error) {
 	return &promptv1.GetPromptResponse{Prompt: &promptv1.Prompt{
@@ -196,6 +211,12 @@ func (o *others) GetPrompt(context.Context, *promptv1.GetPromptRequest) (*prompt
 func (o *others) GetTranscript(
 	context.Context, *transcriptv1.GetTranscriptRequest,
 ) (*transcriptv1.GetTranscriptResponse, error) {
+	o.mu.Lock()
+	asked := o.asked
+	o.mu.Unlock()
+	if asked != nil {
+		asked()
+	}
 	return &transcriptv1.GetTranscriptResponse{
 		CallId: "c", Revision: 1, Utterances: []*transcriptv1.Utterance{{Speaker: "agent", Text: secretWords}},
 	}, nil
@@ -234,6 +255,9 @@ func (p *provider) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Request-ID", "req-1")
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
 	w.WriteHeader(status)
 	if status != http.StatusOK {
 		_, _ = fmt.Fprintf(w, `{"error":{"message":"bad key %s for %s"}}`, secretKey, secretWords)
