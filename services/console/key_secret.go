@@ -22,5 +22,5 @@ func (s *Service) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return found(w, res.GetPosition(), keyOf(res.GetKey()))
+	return found(w, res.GetPosition(), s.keysFor(r)(res.GetKey()))
 }

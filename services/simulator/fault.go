@@ -42,6 +42,13 @@ func (s *Server) Script(faults ...Fault) {
 	s.faults = append(s.faults, faults...)
 }
 
+// Recover drops all faults that have not happened yet.
+func (s *Server) Recover() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 // fault takes the fault that fits a request.
 func (s *Server) fault(endpoint string, k Key, q question) (Fault, bool) {
 	s.mu.Lock()

@@ -88,7 +88,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, entry Entry, no 
 // admit finds the key that a request brings, or the provider's no.
 func (s *Server) admit(r *http.Request) (Key, *refusal) {
 	secret := secretOf(r)
-	k, known := s.keys[secret]
+	k, known := s.key(secret)
 	switch {
 	case !known:
 		return k, &refusal{status: http.StatusUnauthorized, kind: invalidRequest, code: "invalid_api_key", message: fmt.Sprintf(
@@ -113,6 +113,27 @@ func secretOf(r *http.Request) string {
 		return secret
 	}
 	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+func (s *Server) key(secret string) (Key, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, known := s.keys[secret]
+	return k, known
+}
+
+// SetKey makes a key known from now on, or what is known of it another: its state, say.
+func (s *Server) SetKey(k Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[k.Secret] = k
+}
+
+// RevokeKey makes a key unknown from now on. What is under way with it is answered.
+func (s *Server) RevokeKey(secret string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, secret)
 }
 
 func mismatch(said, is string) bool { return said != "" && said != is }
