@@ -42,6 +42,8 @@ type Declaration struct {
 	// refuse: a full one forgets the counter that was not touched for the longest, so MaxBytes must hold all there will
 	// ever be, about 300 bytes each. For a new stream only.
 	Counters bool
+	// Permanent has the server refuse to delete or purge anything of it, whoever asks. It is never taken away again.
+	Permanent bool
 	// WorkQueue removes a message once its one consumer has acknowledged it ([Log.Consume]). For a new stream only.
 	WorkQueue bool
 }
@@ -132,6 +134,9 @@ func (l *Log) config(d Declaration) jetstream.StreamConfig {
 
 		AllowAtomicPublish: d.Batches,
 		AllowMsgCounter:    d.Counters,
+
+		DenyDelete: d.Permanent,
+		DenyPurge:  d.Permanent,
 	}
 	if d.WorkQueue {
 		cfg.Retention = jetstream.WorkQueuePolicy
@@ -155,6 +160,7 @@ func merge(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	if want.MaxMsgsPerSubject > 0 {
 		out.MaxMsgsPerSubject = want.MaxMsgsPerSubject
 	}
+	out.DenyDelete, out.DenyPurge = have.DenyDelete || want.DenyDelete, have.DenyPurge || want.DenyPurge
 	out.Metadata = maps.Clone(have.Metadata)
 	if out.Metadata == nil {
 		out.Metadata = map[string]string{}

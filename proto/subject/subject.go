@@ -27,6 +27,8 @@ const (
 	Settings = "KIKIGAKI_SETTINGS"
 	// Leases holds who may be the only one, in memory.
 	Leases = "KIKIGAKI_LEASES"
+	// Audit holds one record of each change that somebody may have to answer for. Nothing of it is ever removed.
+	Audit = "KIKIGAKI_AUDIT"
 	// Seen holds how far each account has read.
 	Seen = "KIKIGAKI_SEEN"
 )
@@ -54,6 +56,7 @@ const (
 	NounSetting    = "setting"
 	NounLease      = "lease"
 	NounSeen       = "seen"
+	NounAudit      = "audit"
 )
 
 // PromptGuard guards all prompts of a tenant: their number, their names and their order are one invariant.
@@ -85,6 +88,9 @@ func Login(tenant, login string) string { return join(NounLogin, Token(tenant), 
 
 // SeenBy is where an account's read position lies; it is its own guard.
 func SeenBy(tenant, account string) string { return join(NounSeen, Token(tenant), Token(account)) }
+
+// AuditBy is where a service's records of a tenant's changes lie; it is its own guard.
+func AuditBy(tenant, service string) string { return join(NounAudit, Token(tenant), Token(service)) }
 
 // Lease is where a lease on what lies; it is its own guard.
 func Lease(what string) string { return join(NounLease, Token(what)) }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,28 +33,79 @@ func savedFact(k *eventv1.KeySaved) fact {
 
 // deletedFact takes the place of the sealed secret: of a key only the newest event is kept.
 func deletedFact(k *eventv1.KeySaved) fact {
-	deleted := &eventv1.KeyDeleted{Id: k.GetId(), Revision: k.GetRevision()}
+	deleted := &eventv1.KeyDeleted{Id: k.GetId(), Revision: k.GetRevision(), Name: k.GetName()}
 	return fact{k.GetId(), &eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Deleted{Deleted: deleted}}}
 }
 
-// commit takes a decision upon the tenant's newest keys and writes what it decides; the zero fact writes nothing.
+// commit takes a decision upon the tenant's newest keys and writes what it decides; the zero fact writes nothing. A key's
+// last change must have its record before the next one takes its place.
 func (s *Service) commit(
 	ctx context.Context, c identity.Caller, decide func(*view.Tx, []*eventv1.KeySaved) (fact, error),
-) (stream.Position, error) {
-	return s.follower.Commit(ctx, guard(c.Tenant), ids.New("event"), func(tx *view.Tx) (*stream.Event, error) {
-		all, err := readKeys(tx, c.Tenant)
+) (pos stream.Position, err error) {
+	eventID := ids.New("event")
+	for range maxRecording {
+		pos, err = s.follower.Commit(ctx, guard(c.Tenant), eventID, func(tx *view.Tx) (*stream.Event, error) {
+			return s.decide(tx, c, decide)
+		})
+		if !errors.Is(err, errUnrecorded) {
+			break
+		}
+		if err := s.audit(ctx, c.Tenant); err != nil {
+			return nil, err
+		}
+	}
+	if errors.Is(err, errUnrecorded) {
+		return nil, unrecordedFault()
+	}
+	if err == nil {
+		s.recorded(ctx, c.Tenant)
+	}
+	return pos, err
+}
+
+// maxRecording is how often a change waits for the record of the one before it.
+const maxRecording = 8
+
+func (s *Service) decide(
+	tx *view.Tx, c identity.Caller, decide func(*view.Tx, []*eventv1.KeySaved) (fact, error),
+) (*stream.Event, error) {
+	all, err := readKeys(tx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	f, err := decide(tx, all)
+	if err != nil || f.event == nil {
+		return nil, err
+	}
+	if missing, err := unrecorded(tx, c.Tenant, f.key); err != nil || missing != nil {
+		return nil, errors.Join(err, errUnrecorded)
+	}
+	now, _ := find(all, f.key)
+	f.event.Action, f.event.Changed = f.action(now), changed(now, f.event.GetSaved())
+	f.event.Meta = &eventv1.Meta{At: timestamppb.New(time.Now()), By: c.Actor(), Service: Name}
+	data, err := proto.Marshal(f.event)
+	if err != nil {
+		return nil, err
+	}
+	return &stream.Event{Subject: subject.Key(c.Tenant, f.key), Data: data}, nil
+}
+
+// audit writes the records that are missing of a tenant's changes, in their order. Whether one is missing is decided upon
+// all records there are, so that replicas that do it at once write each one once.
+func (s *Service) audit(ctx context.Context, tenant string) error {
+	for more := true; more; {
+		g := stream.NewGuard(subject.Audit, subject.AuditBy(tenant, Name))
+		_, err := s.follower.Commit(ctx, g, ids.New("event"), func(tx *view.Tx) (*stream.Event, error) {
+			record, err := unrecorded(tx, tenant, "")
+			if more = record != nil; err != nil || !more {
+				return nil, err
+			}
+			data, err := proto.Marshal(record)
+			return &stream.Event{Subject: subject.AuditBy(tenant, Name), Data: data}, err
+		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		f, err := decide(tx, all)
-		if err != nil || f.event == nil {
-			return nil, err
-		}
-		f.event.Meta = &eventv1.Meta{At: timestamppb.New(time.Now()), By: c.Actor(), Service: Name}
-		data, err := proto.Marshal(f.event)
-		if err != nil {
-			return nil, err
-		}
-		return &stream.Event{Subject: subject.Key(c.Tenant, f.key), Data: data}, nil
-	})
+	}
+	return nil
 }

@@ -11,9 +11,12 @@
 // A key that was accepted once may be refused later: it then says so, and why, until it is accepted again. What the
 // data file about models knows beside the provider is put in when a key is read, and never stored.
 //
+// Each change leaves one record in KIKIGAKI_AUDIT, whose writer it is for keys.
+//
 // Rooms: draft.go, key.go, url.go and lane.go hold the rules; verify.go asks the provider and refusal.go finds the field
 // at fault in its no; save.go makes a key of what was entered and learned; update.go, reverify.go and form.go are RPCs of
-// their own; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
+// their own; rotate.go and reseal.go put another secret or another master key in the place of one, audit.go says what is
+// recorded, upkeep.go is what a replica does by itself; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
 //
 // After a crash nothing is lost: a request that was answered is on the log. A verification may be repeated; it costs
 // a fraction of a cent.

@@ -13,7 +13,7 @@ import (
 
 // apply brings the view up to one message. Kinds it does not know, of a newer version, change nothing.
 func apply(tx *view.Tx, m stream.Message) error {
-	noun, tenant, _, ok := subject.Parse(m.Subject)
+	noun, tenant, rest, ok := subject.Parse(m.Subject)
 	if !ok {
 		return fmt.Errorf("keys: foreign subject %q", m.Subject)
 	}
@@ -22,6 +22,8 @@ func apply(tx *view.Tx, m stream.Message) error {
 		return applyKey(tx, tenant, m)
 	case subject.NounPrompt:
 		return applyPrompt(tx, tenant, m)
+	case subject.NounAudit:
+		return applyAudit(tx, tenant, rest[0], m)
 	}
 	return nil
 }
@@ -29,6 +31,9 @@ func apply(tx *view.Tx, m stream.Message) error {
 func applyKey(tx *view.Tx, tenant string, m stream.Message) error {
 	var event eventv1.KeyEvent
 	if err := proto.Unmarshal(m.Data, &event); err != nil {
+		return err
+	}
+	if err := applyChange(tx, tenant, m, &event); err != nil {
 		return err
 	}
 	switch e := event.GetKind().(type) {

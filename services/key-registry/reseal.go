@@ -90,7 +90,7 @@ func (s *Service) reseal(ctx context.Context, tenant, id string) error {
 			next := proto.CloneOf(k)
 			next.SealedBefore = before(k, s.sealer)
 			next.SealedSecret, err = s.sealer.Seal(secret, at)
-			return savedFact(next), err
+			return savedFact(next).as(actionResealed), err
 		})
 	return err
 }

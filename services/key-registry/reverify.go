@@ -55,7 +55,7 @@ func (s *Service) reverify(ctx context.Context, c identity.Caller, id string) (*
 		}
 		after, _ = proto.Clone(now).(*eventv1.KeySaved)
 		note(after, c.Tenant, d, told, no)
-		return savedFact(after), nil
+		return savedFact(after).as(actionVerified), nil
 	})
 	if err == nil {
 		err = no

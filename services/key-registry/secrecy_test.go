@@ -12,7 +12,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kikigaki/kikigaki/pkg/stream"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	"github.com/kikigaki/kikigaki/proto/subject"
 	keys "github.com/kikigaki/kikigaki/services/key-registry"
 )
 
@@ -126,6 +128,10 @@ func state(t *testing.T, s *keys.Service) (answers, sums string) {
 	t.Helper()
 	if _, err := s.DeleteKey(admin(t), &keyv1.DeleteKeyRequest{Id: "nothing"}); err == nil {
 		t.Error("nothing was deleted") // a write brings the replica up to the newest keys and prompts
+	}
+	records := stream.NewGuard(subject.Audit, subject.AuditBy("a", keys.Name))
+	if err := s.Follower().Newest(t.Context(), records); err != nil {
+		t.Fatal(err)
 	}
 	var all []string
 	for _, k := range list(t, s, "a") {

@@ -80,9 +80,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
-			Buckets:   []string{keyBucket, promptBucket},
+			Buckets:   []string{keyBucket, promptBucket, changeBucket, recordBucket},
 			Format:    viewFormat,
-			Streams:   []string{subject.Keys, subject.Prompts},
+			Streams:   []string{subject.Keys, subject.Prompts, subject.Audit},
 			Apply:     apply,
 			Logger:    deps.Logger.With("service", Name),
 			Telemetry: deps.Telemetry,

@@ -24,7 +24,7 @@ type upkeep struct {
 }
 
 func (s *Service) newUpkeep() *upkeep {
-	return &upkeep{ready: s.follower.Ready, duties: []func(context.Context){s.resealAll}}
+	return &upkeep{ready: s.follower.Ready, duties: []func(context.Context){s.resealAll, s.auditAll}}
 }
 
 // start runs each duty in a goroutine of its own, so that none waits for another.

@@ -16,10 +16,18 @@ import (
 const (
 	keyBucket    = "keys"    // tenant, 0, key id -> KeySaved, its secret sealed
 	promptBucket = "prompts" // tenant, 0, prompt id -> PromptSaved with id, name and key id alone
-	viewFormat   = "1"
+	changeBucket = "changes" // tenant, 0, key id -> AuditEvent, as its record has to be: of its newest change
+	recordBucket = "records" // tenant, 0, key id -> AuditEvent with the sequence of its newest change that has a record
+	viewFormat   = "2"
 )
 
 func key(tenant, id string) []byte { return []byte(tenant + "\x00" + id) }
+
+// tenantOf is the tenant that a key of the view begins with.
+func tenantOf(k []byte) string {
+	tenant, _, _ := strings.Cut(string(k), "\x00")
+	return tenant
+}
 
 // owned is a key and whose it is.
 type owned struct {
@@ -31,12 +39,11 @@ type owned struct {
 func readAll(tx *view.Tx) ([]owned, error) {
 	var out []owned
 	for k, value := range tx.Scan(keyBucket, nil, nil) {
-		tenant, _, _ := strings.Cut(string(k), "\x00")
 		saved := &eventv1.KeySaved{}
 		if err := proto.Unmarshal(value, saved); err != nil {
 			return nil, fmt.Errorf("keys: view: %w", err)
 		}
-		out = append(out, owned{tenant, saved})
+		out = append(out, owned{tenantOf(k), saved})
 	}
 	return out, nil
 }

@@ -48,6 +48,9 @@ func Declarations() []stream.Declaration {
 			Name: subject.Seen, Description: "how far each account has read",
 			Subjects: []string{subject.All(subject.NounSeen)}, PerSubject: 1, MaxBytes: gibibyte,
 		}, {
+			Name: subject.Audit, Description: "one record of each change that somebody may have to answer for",
+			Subjects: []string{subject.All(subject.NounAudit)}, Permanent: true, MaxBytes: 4 * gibibyte,
+		}, {
 			// A replica whose increment got no answer repeats it, and over a restart the server knows it by what it still
 			// has: so much may others have counted meanwhile. What is full forgets the months long past.
 			Name: subject.Meters, Description: "answers of the compatible transcript API, by month",

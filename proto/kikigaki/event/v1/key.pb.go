@@ -30,7 +30,11 @@ type KeyEvent struct {
 	//
 	//	*KeyEvent_Saved
 	//	*KeyEvent_Deleted
-	Kind          isKeyEvent_Kind `protobuf_oneof:"kind"`
+	Kind isKeyEvent_Kind `protobuf_oneof:"kind"`
+	// What happened, for the record of it: "created", "changed", "rotated", "resealed", "verified", "limited" or "deleted".
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// The fields that have changed, as they are named here; the secret's by "secret".
+	Changed       []string `protobuf:"bytes,5,rep,name=changed,proto3" json:"changed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -93,6 +97,20 @@ func (x *KeyEvent) GetDeleted() *KeyDeleted {
 		if x, ok := x.Kind.(*KeyEvent_Deleted); ok {
 			return x.Deleted
 		}
+	}
+	return nil
+}
+
+func (x *KeyEvent) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *KeyEvent) GetChanged() []string {
+	if x != nil {
+		return x.Changed
 	}
 	return nil
 }
@@ -533,6 +551,7 @@ type KeyDeleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Revision      uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,15 +600,24 @@ func (x *KeyDeleted) GetRevision() uint32 {
 	return 0
 }
 
+func (x *KeyDeleted) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_kikigaki_event_v1_key_proto protoreflect.FileDescriptor
 
 const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x1bkikigaki/event/v1/key.proto\x12\x11kikigaki.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckikigaki/event/v1/meta.proto\"\xaf\x01\n" +
+	"\x1bkikigaki/event/v1/key.proto\x12\x11kikigaki.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckikigaki/event/v1/meta.proto\"\xe1\x01\n" +
 	"\bKeyEvent\x12+\n" +
 	"\x04meta\x18\x01 \x01(\v2\x17.kikigaki.event.v1.MetaR\x04meta\x123\n" +
 	"\x05saved\x18\x02 \x01(\v2\x1b.kikigaki.event.v1.KeySavedH\x00R\x05saved\x129\n" +
-	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeletedB\x06\n" +
+	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeleted\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x12\x18\n" +
+	"\achanged\x18\x05 \x03(\tR\achangedB\x06\n" +
 	"\x04kind\"\x80\a\n" +
 	"\bKeySaved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
@@ -637,11 +665,12 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\x0eProviderLimits\x12.\n" +
 	"\x13requests_per_minute\x18\x01 \x01(\x03R\x11requestsPerMinute\x12*\n" +
 	"\x11tokens_per_minute\x18\x02 \x01(\x03R\x0ftokensPerMinute\x12%\n" +
-	"\x0econtext_window\x18\x03 \x01(\x03R\rcontextWindow\"8\n" +
+	"\x0econtext_window\x18\x03 \x01(\x03R\rcontextWindow\"L\n" +
 	"\n" +
 	"KeyDeleted\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\rR\brevisionB>Z<github.com/kikigaki/kikigaki/proto/kikigaki/event/v1;eventv1b\x06proto3"
+	"\brevision\x18\x02 \x01(\rR\brevision\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04nameB>Z<github.com/kikigaki/kikigaki/proto/kikigaki/event/v1;eventv1b\x06proto3"
 
 var (
 	file_kikigaki_event_v1_key_proto_rawDescOnce sync.Once
