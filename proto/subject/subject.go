@@ -92,6 +92,11 @@ func SeenBy(tenant, account string) string { return join(NounSeen, Token(tenant)
 // AuditBy is where a service's records of a tenant's changes lie; it is its own guard.
 func AuditBy(tenant, service string) string { return join(NounAudit, Token(tenant), Token(service)) }
 
+// Alert is where an alert about something lies; it is its own guard, so that what is named alike is told once.
+func Alert(tenant, about, what string) string {
+	return join(NounAlert, Token(tenant), Token(about), Token(what))
+}
+
 // Lease is where a lease on what lies; it is its own guard.
 func Lease(what string) string { return join(NounLease, Token(what)) }
 

@@ -30,6 +30,7 @@ func TestNamesOnTheLogNeverChange(t *testing.T) {
 		"kikigaki.transcript.a.c._":         subject.PartsErased("a", "c"),
 		"kikigaki.seen.a.x":                 subject.SeenBy("a", "x"),
 		"kikigaki.lease.shard-3":            subject.Lease("shard-3"),
+		"kikigaki.alert.a.k.key_revoked-7":  subject.Alert("a", "k", "key_revoked-7"),
 		"kikigaki.audit.a.key-registry":     subject.AuditBy("a", "key-registry"),
 		"kikigaki.setting._.streams":        subject.StreamMarker(),
 		"kikigaki.meter.a.202611.requests":  subject.Meter("a", "202611", "requests"),

@@ -109,3 +109,30 @@ func (s *Service) audit(ctx context.Context, tenant string) error {
 	}
 	return nil
 }
+
+// raise writes an alert, unless it is there: nobody is told twice, whichever replica it was and however often it started
+// anew.
+func (s *Service) raise(ctx context.Context, o owned, a alert) error {
+	at := subject.Alert(o.tenant, o.key.GetId(), a.name)
+	data, err := proto.Marshal(&eventv1.AlertEvent{
+		Meta: &eventv1.Meta{At: timestamppb.New(time.Now()), Service: Name},
+		Type: a.typ, KeyId: o.key.GetId(), KeyName: o.key.GetName(), Params: a.params,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.facts.Append(ctx, stream.NewGuard(subject.Calls, at), 0, stream.Event{ID: at, Subject: at, Data: data})
+	if conflict, ok := errors.AsType[*stream.Conflict](err); ok && !conflict.InFlight {
+		return nil // told already
+	}
+	return err
+}
+
+// takeCheck takes the lease on asking about a key. It is not given back: it ends by itself.
+func (s *Service) takeCheck(ctx context.Context, o owned) bool {
+	at := subject.Lease("check-" + o.tenant + "-" + o.key.GetId())
+	_, err := s.facts.Append(ctx, stream.NewGuard(subject.Leases, at), 0, stream.Event{
+		ID: ids.New("lease"), Subject: at, Data: []byte(Name), TTL: checkLease,
+	})
+	return err == nil
+}

@@ -14,8 +14,16 @@ import (
 type provider struct {
 	*httptest.Server
 
-	mu   sync.Mutex
-	seen []string
+	mu     sync.Mutex
+	seen   []string
+	closed int // the status that everything is refused with; 0: what the secret says
+}
+
+// close refuses everything with a status from now on; 0 opens again.
+func (p *provider) close(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = status
 }
 
 func newProvider(t *testing.T) *provider {
@@ -48,7 +56,12 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Openai-Organization", strings.TrimPrefix(org, "alias-of-"))
 	}
 	looking := r.Method == http.MethodGet
+	p.mu.Lock()
+	closed := p.closed
+	p.mu.Unlock()
 	switch {
+	case closed != 0:
+		refuse(w, closed, map[int]string{401: "invalid_api_key", 429: "insufficient_quota"}[closed], "No more.")
 	case strings.Contains(secret, "Wrong"):
 		refuse(w, 401, "invalid_api_key", fmt.Sprintf("Incorrect API key provided: %s****%s, or %s.", secret[:10], secret[len(secret)-4:], secret))
 	case strings.Contains(secret, "Foreign"):

@@ -63,10 +63,16 @@ func (s *Service) reverify(ctx context.Context, c identity.Caller, id string) (*
 	return after, pos, err
 }
 
-// note puts what came of asking again into a key: what the provider told, or its no.
+// note puts what came of asking again into a key: what the provider told, or its no. A no that goes on keeps the time when
+// it began, by which it is told once.
 func note(k *eventv1.KeySaved, tenant string, d Draft, told learned, no error) {
+	k.CheckedAt = timestamppb.New(time.Now())
 	if no != nil {
+		was := k.GetRefused()
 		k.Refused = refusalOf(no, time.Now())
+		if was != nil && refusalType(was) == refusalType(k.GetRefused()) {
+			k.Refused.At = was.GetAt()
+		}
 		return
 	}
 	last := k.GetLimits()

@@ -57,6 +57,7 @@ type Service struct {
 
 	cfg      Config
 	log      *slog.Logger
+	facts    *stream.Log
 	sealer   *seal.Sealer
 	models   *models.Table
 	follower *follow.Follower
@@ -76,7 +77,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		cfg: cfg, sealer: sealer, models: table, log: deps.Logger.With("service", Name),
+		cfg: cfg, sealer: sealer, models: table, log: deps.Logger.With("service", Name), facts: deps.Log,
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),

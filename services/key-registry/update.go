@@ -159,5 +159,5 @@ func sameKey(a, b *eventv1.KeySaved) bool {
 func keepTold(k, from *eventv1.KeySaved) {
 	k.Limits, k.ServedModel, k.OldLimit, k.Refused = from.GetLimits(), from.GetServedModel(), from.GetOldLimit(), from.GetRefused()
 	k.ToldOrganization, k.ToldProject, k.Lane = from.GetToldOrganization(), from.GetToldProject(), from.GetLane()
-	k.VerifiedAt, k.ShutdownDate = from.GetVerifiedAt(), from.GetShutdownDate()
+	k.VerifiedAt, k.CheckedAt, k.ShutdownDate = from.GetVerifiedAt(), from.GetCheckedAt(), from.GetShutdownDate()
 }

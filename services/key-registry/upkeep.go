@@ -24,7 +24,9 @@ type upkeep struct {
 }
 
 func (s *Service) newUpkeep() *upkeep {
-	return &upkeep{ready: s.follower.Ready, duties: []func(context.Context){s.resealAll, s.auditAll}}
+	return &upkeep{ready: s.follower.Ready, duties: []func(context.Context){
+		s.resealAll, s.auditAll, s.alertAll(map[string]bool{}), s.checks().round,
+	}}
 }
 
 // start runs each duty in a goroutine of its own, so that none waits for another.

@@ -176,7 +176,9 @@ type KeySaved struct {
 	Refused *KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
 	// Ids of the master keys that this secret was sealed under before it was sealed anew, at most 8. Under these it is never
 	// sealed again: a replica that still seals with an old one would undo what another has done.
-	SealedBefore  []uint32 `protobuf:"fixed32,30,rep,packed,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
+	SealedBefore []uint32 `protobuf:"fixed32,30,rep,packed,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
+	// When the provider was last asked whether it still accepts the key, and answered. Absent: not since it was saved.
+	CheckedAt     *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -382,6 +384,13 @@ func (x *KeySaved) GetRefused() *KeyRefusal {
 func (x *KeySaved) GetSealedBefore() []uint32 {
 	if x != nil {
 		return x.SealedBefore
+	}
+	return nil
+}
+
+func (x *KeySaved) GetCheckedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CheckedAt
 	}
 	return nil
 }
@@ -618,7 +627,7 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeleted\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x18\n" +
 	"\achanged\x18\x05 \x03(\tR\achangedB\x06\n" +
-	"\x04kind\"\x80\a\n" +
+	"\x04kind\"\xbb\a\n" +
 	"\bKeySaved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12\x12\n" +
@@ -651,7 +660,9 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\ftold_project\x18\x18 \x01(\tR\vtoldProject\x12\x1b\n" +
 	"\told_limit\x18\x19 \x01(\bR\boldLimit\x127\n" +
 	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\x12#\n" +
-	"\rsealed_before\x18\x1e \x03(\aR\fsealedBefore\"\xcb\x01\n" +
+	"\rsealed_before\x18\x1e \x03(\aR\fsealedBefore\x129\n" +
+	"\n" +
+	"checked_at\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAt\"\xcb\x01\n" +
 	"\n" +
 	"KeyRefusal\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
@@ -702,12 +713,13 @@ var file_kikigaki_event_v1_key_proto_depIdxs = []int32{
 	6, // 4: kikigaki.event.v1.KeySaved.verified_at:type_name -> google.protobuf.Timestamp
 	6, // 5: kikigaki.event.v1.KeySaved.shutdown_date:type_name -> google.protobuf.Timestamp
 	2, // 6: kikigaki.event.v1.KeySaved.refused:type_name -> kikigaki.event.v1.KeyRefusal
-	6, // 7: kikigaki.event.v1.KeyRefusal.at:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	6, // 7: kikigaki.event.v1.KeySaved.checked_at:type_name -> google.protobuf.Timestamp
+	6, // 8: kikigaki.event.v1.KeyRefusal.at:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_key_proto_init() }

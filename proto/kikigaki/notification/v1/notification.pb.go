@@ -28,7 +28,8 @@ const (
 type Notification struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// analysis.completed, analysis.failed, analysis.cancelled, call.ended or call.erased.
+	// analysis.completed, analysis.failed, analysis.cancelled, call.ended or call.erased; to administrators alone also
+	// alert.key_revoked, alert.key_out_of_credit, alert.key_refused and alert.model_shutdown.
 	Type            string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	Time            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
 	CallId          string                 `protobuf:"bytes,4,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
@@ -43,8 +44,12 @@ type Notification struct {
 	RequestedByName string                 `protobuf:"bytes,13,opt,name=requested_by_name,json=requestedByName,proto3" json:"requested_by_name,omitempty"`
 	ErrorCode       string                 `protobuf:"bytes,14,opt,name=error_code,json=errorCode,proto3" json:"error_code,omitempty"`
 	ErrorParams     map[string]string      `protobuf:"bytes,15,rep,name=error_params,json=errorParams,proto3" json:"error_params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Of an alert: the key it is about, and what its words need.
+	KeyId         string            `protobuf:"bytes,16,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	KeyName       string            `protobuf:"bytes,17,opt,name=key_name,json=keyName,proto3" json:"key_name,omitempty"`
+	AlertParams   map[string]string `protobuf:"bytes,18,rep,name=alert_params,json=alertParams,proto3" json:"alert_params,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Notification) Reset() {
@@ -178,6 +183,27 @@ func (x *Notification) GetErrorCode() string {
 func (x *Notification) GetErrorParams() map[string]string {
 	if x != nil {
 		return x.ErrorParams
+	}
+	return nil
+}
+
+func (x *Notification) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *Notification) GetKeyName() string {
+	if x != nil {
+		return x.KeyName
+	}
+	return ""
+}
+
+func (x *Notification) GetAlertParams() map[string]string {
+	if x != nil {
+		return x.AlertParams
 	}
 	return nil
 }
@@ -578,7 +604,7 @@ var File_kikigaki_notification_v1_notification_proto protoreflect.FileDescriptor
 
 const file_kikigaki_notification_v1_notification_proto_rawDesc = "" +
 	"\n" +
-	"+kikigaki/notification/v1/notification.proto\x12\x18kikigaki.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x05\n" +
+	"+kikigaki/notification/v1/notification.proto\x12\x18kikigaki.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x06\n" +
 	"\fNotification\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12.\n" +
@@ -600,8 +626,14 @@ const file_kikigaki_notification_v1_notification_proto_rawDesc = "" +
 	"\x11requested_by_name\x18\r \x01(\tR\x0frequestedByName\x12\x1d\n" +
 	"\n" +
 	"error_code\x18\x0e \x01(\tR\terrorCode\x12Z\n" +
-	"\ferror_params\x18\x0f \x03(\v27.kikigaki.notification.v1.Notification.ErrorParamsEntryR\verrorParams\x1a>\n" +
+	"\ferror_params\x18\x0f \x03(\v27.kikigaki.notification.v1.Notification.ErrorParamsEntryR\verrorParams\x12\x15\n" +
+	"\x06key_id\x18\x10 \x01(\tR\x05keyId\x12\x19\n" +
+	"\bkey_name\x18\x11 \x01(\tR\akeyName\x12Z\n" +
+	"\falert_params\x18\x12 \x03(\v27.kikigaki.notification.v1.Notification.AlertParamsEntryR\valertParams\x1a>\n" +
 	"\x10ErrorParamsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
+	"\x10AlertParamsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"(\n" +
 	"\x10SubscribeRequest\x12\x14\n" +
@@ -640,7 +672,7 @@ func file_kikigaki_notification_v1_notification_proto_rawDescGZIP() []byte {
 	return file_kikigaki_notification_v1_notification_proto_rawDescData
 }
 
-var file_kikigaki_notification_v1_notification_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_kikigaki_notification_v1_notification_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_kikigaki_notification_v1_notification_proto_goTypes = []any{
 	(*Notification)(nil),              // 0: kikigaki.notification.v1.Notification
 	(*SubscribeRequest)(nil),          // 1: kikigaki.notification.v1.SubscribeRequest
@@ -652,27 +684,29 @@ var file_kikigaki_notification_v1_notification_proto_goTypes = []any{
 	(*AcknowledgeRequest)(nil),        // 7: kikigaki.notification.v1.AcknowledgeRequest
 	(*AcknowledgeResponse)(nil),       // 8: kikigaki.notification.v1.AcknowledgeResponse
 	nil,                               // 9: kikigaki.notification.v1.Notification.ErrorParamsEntry
-	(*timestamppb.Timestamp)(nil),     // 10: google.protobuf.Timestamp
+	nil,                               // 10: kikigaki.notification.v1.Notification.AlertParamsEntry
+	(*timestamppb.Timestamp)(nil),     // 11: google.protobuf.Timestamp
 }
 var file_kikigaki_notification_v1_notification_proto_depIdxs = []int32{
-	10, // 0: kikigaki.notification.v1.Notification.time:type_name -> google.protobuf.Timestamp
-	10, // 1: kikigaki.notification.v1.Notification.call_started_at:type_name -> google.protobuf.Timestamp
+	11, // 0: kikigaki.notification.v1.Notification.time:type_name -> google.protobuf.Timestamp
+	11, // 1: kikigaki.notification.v1.Notification.call_started_at:type_name -> google.protobuf.Timestamp
 	9,  // 2: kikigaki.notification.v1.Notification.error_params:type_name -> kikigaki.notification.v1.Notification.ErrorParamsEntry
-	0,  // 3: kikigaki.notification.v1.SubscribeResponse.notification:type_name -> kikigaki.notification.v1.Notification
-	0,  // 4: kikigaki.notification.v1.ListNotificationsResponse.notifications:type_name -> kikigaki.notification.v1.Notification
-	1,  // 5: kikigaki.notification.v1.NotificationService.Subscribe:input_type -> kikigaki.notification.v1.SubscribeRequest
-	3,  // 6: kikigaki.notification.v1.NotificationService.ListNotifications:input_type -> kikigaki.notification.v1.ListNotificationsRequest
-	5,  // 7: kikigaki.notification.v1.NotificationService.MarkSeen:input_type -> kikigaki.notification.v1.MarkSeenRequest
-	7,  // 8: kikigaki.notification.v1.NotificationService.Acknowledge:input_type -> kikigaki.notification.v1.AcknowledgeRequest
-	2,  // 9: kikigaki.notification.v1.NotificationService.Subscribe:output_type -> kikigaki.notification.v1.SubscribeResponse
-	4,  // 10: kikigaki.notification.v1.NotificationService.ListNotifications:output_type -> kikigaki.notification.v1.ListNotificationsResponse
-	6,  // 11: kikigaki.notification.v1.NotificationService.MarkSeen:output_type -> kikigaki.notification.v1.MarkSeenResponse
-	8,  // 12: kikigaki.notification.v1.NotificationService.Acknowledge:output_type -> kikigaki.notification.v1.AcknowledgeResponse
-	9,  // [9:13] is the sub-list for method output_type
-	5,  // [5:9] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	10, // 3: kikigaki.notification.v1.Notification.alert_params:type_name -> kikigaki.notification.v1.Notification.AlertParamsEntry
+	0,  // 4: kikigaki.notification.v1.SubscribeResponse.notification:type_name -> kikigaki.notification.v1.Notification
+	0,  // 5: kikigaki.notification.v1.ListNotificationsResponse.notifications:type_name -> kikigaki.notification.v1.Notification
+	1,  // 6: kikigaki.notification.v1.NotificationService.Subscribe:input_type -> kikigaki.notification.v1.SubscribeRequest
+	3,  // 7: kikigaki.notification.v1.NotificationService.ListNotifications:input_type -> kikigaki.notification.v1.ListNotificationsRequest
+	5,  // 8: kikigaki.notification.v1.NotificationService.MarkSeen:input_type -> kikigaki.notification.v1.MarkSeenRequest
+	7,  // 9: kikigaki.notification.v1.NotificationService.Acknowledge:input_type -> kikigaki.notification.v1.AcknowledgeRequest
+	2,  // 10: kikigaki.notification.v1.NotificationService.Subscribe:output_type -> kikigaki.notification.v1.SubscribeResponse
+	4,  // 11: kikigaki.notification.v1.NotificationService.ListNotifications:output_type -> kikigaki.notification.v1.ListNotificationsResponse
+	6,  // 12: kikigaki.notification.v1.NotificationService.MarkSeen:output_type -> kikigaki.notification.v1.MarkSeenResponse
+	8,  // 13: kikigaki.notification.v1.NotificationService.Acknowledge:output_type -> kikigaki.notification.v1.AcknowledgeResponse
+	10, // [10:14] is the sub-list for method output_type
+	6,  // [6:10] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_notification_v1_notification_proto_init() }
@@ -690,7 +724,7 @@ func file_kikigaki_notification_v1_notification_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_notification_v1_notification_proto_rawDesc), len(file_kikigaki_notification_v1_notification_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

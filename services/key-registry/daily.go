@@ -1,0 +1,97 @@
+package keys
+
+import (
+	"context"
+	"hash/fnv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/view"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+)
+
+const (
+	// checkEvery is how long the provider's word on a key is good for.
+	checkEvery = 24 * time.Hour
+	// checkSpread is over how long the checks of many keys that were saved at once are spread.
+	checkSpread = time.Hour
+	// checkLease is how long nobody else checks a key of which somebody has begun to; so long, too, one is left alone whose
+	// provider could not be reached.
+	checkLease = 10 * time.Minute
+)
+
+// checkDue tells whether the provider is to be asked whether it still accepts a key: a day after it last said so, or said
+// no, and a little later that is another for each key. One that was never asked about is due.
+func checkDue(k *eventv1.KeySaved, now time.Time) bool {
+	last := time.Time{}
+	for _, at := range []*timestamppb.Timestamp{k.GetVerifiedAt(), k.GetCheckedAt(), k.GetRefused().GetAt()} {
+		if at != nil && at.AsTime().After(last) {
+			last = at.AsTime()
+		}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(k.GetId()))
+	spread := time.Duration(h.Sum32()%uint32(checkSpread/time.Second)) * time.Second
+	return now.Sub(last) >= checkEvery+spread
+}
+
+// checks asks every day about every key. It only decides who is asked about and when.
+type checks struct {
+	keys func() ([]owned, error)
+	// take gets the lease on a key; false when another has it.
+	take  func(context.Context, owned) bool
+	check func(context.Context, owned) error
+	fail  func(context.Context, owned, error)
+}
+
+// round asks about the keys that are due, one after the other.
+func (c checks) round(ctx context.Context) {
+	all, err := c.keys()
+	if err != nil {
+		c.fail(ctx, owned{}, err)
+		return
+	}
+	for _, o := range all {
+		if ctx.Err() != nil {
+			return
+		}
+		if !checkDue(o.key, time.Now()) || !c.take(ctx, o) {
+			continue
+		}
+		if err := c.check(ctx, o); err != nil && ctx.Err() == nil {
+			c.fail(ctx, o, err)
+		}
+	}
+}
+
+func (s *Service) checks() checks {
+	return checks{
+		keys: func() (all []owned, err error) {
+			err = s.follower.Read(func(tx *view.Tx) (err error) { all, err = readAll(tx); return err })
+			return all, err
+		},
+		take: s.takeCheck, check: s.check,
+		fail: func(ctx context.Context, o owned, err error) {
+			s.log.WarnContext(ctx, "a key could not be checked and is tried again later",
+				"tenant", o.tenant, "key", o.key.GetId(), "error", err)
+		},
+	}
+}
+
+// check asks about a key, if that is still due once the lease is there: another may just have done it. That it was refused
+// is written down, and no error; nor is it one that somebody changed or deleted it meanwhile.
+func (s *Service) check(ctx context.Context, o owned) error {
+	k, err := s.newest(ctx, o.tenant, o.key.GetId())
+	if err == nil && checkDue(k, time.Now()) {
+		_, _, err = s.reverify(ctx, identity.Caller{Tenant: o.tenant, Service: Name}, k.GetId())
+	}
+	for _, code := range []string{"KEY_REFUSED", "NOT_FOUND", "REVISION_STALE"} {
+		if fault.Is(err, code) {
+			return nil
+		}
+	}
+	return err
+}
