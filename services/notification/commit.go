@@ -29,7 +29,7 @@ func (s *Service) commit(ctx context.Context, c identity.Caller, d decide) (stre
 		if err != nil {
 			return nil, err
 		}
-		next, moved, err := d(r, now, r.own(c.Tenant, c.AccountID, now.upTo))
+		next, moved, err := d(r, now, r.ownOf(c, now.upTo))
 		if err != nil || !moved {
 			return nil, err
 		}

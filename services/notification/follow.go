@@ -26,6 +26,8 @@ func apply(tx *view.Tx, m stream.Message) error {
 		return tx.Put(seenBucket, key(tenant, rest[0]), m.Data)
 	case noun == subject.NounCall && len(rest) == 3 && concerns(rest[2]):
 		return applyCall(tx, tenant, rest[0], m)
+	case noun == subject.NounAlert:
+		return applyAlert(tx, tenant, m)
 	}
 	return nil
 }
@@ -100,11 +102,12 @@ func (s *Service) applied(batch []stream.Message) {
 	var tellings []telling
 	err := s.read(func(r reader) error {
 		for _, m := range batch {
-			_, tenant, rest, ok := subject.Parse(m.Subject)
-			if !ok || len(rest) != 3 || !tells(rest[2]) {
+			noun, tenant, rest, ok := subject.Parse(m.Subject)
+			alerts := noun == subject.NounAlert
+			if !ok || !alerts && (len(rest) != 3 || !tells(rest[2])) {
 				continue
 			}
-			if rest[2] == subject.KindErased {
+			if !alerts && rest[2] == subject.KindErased {
 				s.ring.forget(tenant, rest[0])
 			}
 			o, err := r.outcome(tenant, m.Sequence)

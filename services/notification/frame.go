@@ -14,12 +14,15 @@ type notificationJSON struct {
 	ID          string     `json:"id"`
 	Type        string     `json:"type"`
 	Time        time.Time  `json:"time"`
-	CallID      string     `json:"callId"`
+	CallID      string     `json:"callId,omitempty"`
 	Call        *callJSON  `json:"call,omitempty"`
 	AnalysisID  string     `json:"analysisId,omitempty"`
 	Prompt      *namedJSON `json:"prompt,omitempty"`
 	RequestedBy *namedJSON `json:"requestedBy,omitempty"`
 	Error       *errorJSON `json:"error,omitempty"`
+	// Key and Params are an alert's.
+	Key    *namedJSON        `json:"key,omitempty"`
+	Params map[string]string `json:"params,omitempty"`
 }
 
 // callJSON names a call to people. It is absent where nothing is known of the call, or may be said any more.
@@ -45,6 +48,7 @@ func toJSON(n *notificationv1.Notification) notificationJSON {
 		AnalysisID:  n.GetAnalysisId(),
 		Prompt:      named(n.GetPromptId(), n.GetPromptName()),
 		RequestedBy: named(n.GetRequestedById(), n.GetRequestedByName()),
+		Key:         named(n.GetKeyId(), n.GetKeyName()), Params: n.GetAlertParams(),
 	}
 	if n.GetCallLabel() != "" || n.GetCallStartedAt() != nil || n.GetAgentName() != "" {
 		out.Call = &callJSON{

@@ -103,7 +103,7 @@ func (s *Service) serveStream(e *edge.Edge) edge.Handler {
 			allowed: func(ctx context.Context) error { return e.Recheck(ctx, credential) },
 		}
 		after := cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after"))
-		err = s.live(r.Context(), c.Tenant, after, to)
+		err = s.live(r.Context(), c.Tenant, after, withoutAlerts(c, to))
 		if !to.begun {
 			return err
 		}

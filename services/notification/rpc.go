@@ -48,13 +48,13 @@ func (s *Service) list(
 }
 
 func listed(r reader, c identity.Caller, unseen bool) (notes []*notificationv1.Notification, err error) {
-	sequences := r.newestOwn(c.Tenant, c.AccountID, maxRecent)
+	sequences := r.newestOwnOf(c, maxRecent)
 	if unseen {
 		now, err := r.seen(c.Tenant, c.AccountID)
 		if err != nil {
 			return nil, err
 		}
-		sequences = now.unseen(r.own(c.Tenant, c.AccountID, now.upTo))
+		sequences = now.unseen(r.ownOf(c, now.upTo))
 	}
 	for _, sequence := range sequences {
 		o, err := r.outcome(c.Tenant, sequence)
@@ -125,6 +125,9 @@ func (s *Service) acknowledge(ctx context.Context, id string) (stream.Position, 
 		return nil, unknown
 	}
 	return s.commit(ctx, c, func(r reader, now seen, above []own) (seen, bool, error) {
+		if r.isAlert(c.Tenant, p.sequence) && !hearsAlerts(c) {
+			return now, false, unknown
+		}
 		if o, mine := r.ownAt(c.Tenant, c.AccountID, p.sequence); mine {
 			next, moved := now.acknowledge(o, above)
 			return next, moved, nil

@@ -24,7 +24,7 @@ func (s *Service) Subscribe(
 		return err
 	}
 	to := &subscription{out: out, write: s.pace.write, resolve: s.resolve}
-	err = s.live(out.Context(), c.Tenant, req.GetAfter(), to)
+	err = s.live(out.Context(), c.Tenant, req.GetAfter(), withoutAlerts(c, to))
 	if errors.Is(err, errOver) {
 		return notNow(err)
 	}

@@ -1,8 +1,10 @@
 package notify
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -11,6 +13,7 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	notificationv1 "github.com/kikigaki/kikigaki/proto/kikigaki/notification/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
 // Buckets of the view. Ids hold no control characters, so a zero byte parts them.
@@ -30,11 +33,14 @@ const (
 	// tenant, 0, account -> SeenEvent.
 	seenBucket = "seen"
 
-	viewFormat = "1"
+	// tenant, 0, sequence -> 1: alerts, which lie among the outcomes.
+	alertBucket = "alerts"
+
+	viewFormat = "2"
 )
 
 func buckets() []string {
-	return []string{outcomeBucket, ownBucket, aboutBucket, callBucket, agingBucket, floorBucket, seenBucket}
+	return []string{outcomeBucket, ownBucket, aboutBucket, callBucket, agingBucket, floorBucket, seenBucket, alertBucket}
 }
 
 // key parts ids by zero bytes.
@@ -122,6 +128,30 @@ func (r reader) tooOld(tenant string, sequence uint64, before time.Time) (bool, 
 	return next[0].note.GetTime().AsTime().Before(before), nil
 }
 
+// ownOf is own, and for whom alerts are also these.
+func (r reader) ownOf(c identity.Caller, sequence uint64) []own {
+	list := r.own(c.Tenant, c.AccountID, sequence)
+	if !hearsAlerts(c) {
+		return list
+	}
+	list = append(list, r.alerts(c.Tenant, sequence)...)
+	slices.SortFunc(list, func(a, b own) int { return cmp.Compare(a.sequence, b.sequence) })
+	return list
+}
+
+// newestOwnOf is newestOwn, and for whom alerts are also these.
+func (r reader) newestOwnOf(c identity.Caller, most int) []uint64 {
+	list := r.newestOwn(c.Tenant, c.AccountID, most)
+	if !hearsAlerts(c) {
+		return list
+	}
+	for _, a := range r.alerts(c.Tenant, 0) {
+		list = append(list, a.sequence)
+	}
+	slices.Sort(list)
+	return newest(list, most)
+}
+
 // own returns what an account asked for and became something, above a sequence, ascending.
 func (r reader) own(tenant, account string, sequence uint64) (list []own) {
 	for k, value := range r.tx.Scan(ownBucket, prefix(tenant, account), keyAt(sequence+1, tenant, account)) {
@@ -148,7 +178,8 @@ func (r reader) newestOwn(tenant, account string, most int) []uint64 {
 func (r reader) ownAt(tenant, account string, sequence uint64) (o own, ok bool) {
 	value := r.tx.Get(ownBucket, keyAt(sequence, tenant, account))
 	if value == nil {
-		return own{}, false
+		// Only whom alerts are for has one among what is open.
+		return own{sequence: sequence, failed: true}, r.isAlert(tenant, sequence)
 	}
 	return own{sequence: sequence, failed: value[0] == 1}, true
 }

