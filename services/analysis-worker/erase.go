@@ -90,6 +90,7 @@ func (s *Service) applied(batch []stream.Message) {
 	for _, m := range batch {
 		s.secrets.applied(m)
 	}
+	s.countUsage(batch)
 	for _, m := range batch {
 		_, _, rest, ok := subject.Parse(m.Subject)
 		if ok && m.Stream == subject.Calls && len(rest) == 3 &&

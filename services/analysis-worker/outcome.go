@@ -93,7 +93,7 @@ func codeOf(e *llm.Error) string {
 func pieceOf(sent Sent, c llm.Completion, failed error) *eventv1.PieceAnswered {
 	p := &eventv1.PieceAnswered{
 		Level: sent.Level, Index: sent.Index, Try: sent.Try,
-		ProviderRequestId: c.ProviderRequestID, FinishReason: c.FinishReason,
+		ProviderRequestId: c.ProviderRequestID, FinishReason: c.FinishReason, RateLimits: rateLimits(c.Limits),
 		Usage: &eventv1.Usage{
 			Requests: 1, InputTokens: int64(c.Usage.InputTokens), OutputTokens: int64(c.Usage.OutputTokens),
 		},

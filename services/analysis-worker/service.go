@@ -55,6 +55,7 @@ type Service struct {
 	worker   string // the replica's name in leases and events
 	tokens   *llm.Estimator
 	secrets  *secrets
+	usage    *usage
 	meters   *meters
 	pool     *pool
 	eraser   *erasure.Sweeper
@@ -68,7 +69,7 @@ func New(cfg Config, deps Deps) *Service {
 	deps.Log = deps.Log.For(deps.Telemetry)
 	s := &Service{
 		cfg: cfg, deps: deps, log: deps.Logger.With("service", Name),
-		worker: ids.New("worker"), tokens: llm.NewEstimator(), secrets: newSecrets(),
+		worker: ids.New("worker"), tokens: llm.NewEstimator(), secrets: newSecrets(), usage: newUsage(),
 		meters: newMeters(deps.Telemetry),
 	}
 	if s.meters.err != nil {

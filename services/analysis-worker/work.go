@@ -177,7 +177,7 @@ func messages(utterances []*transcriptv1.Utterance, prompt string) []llm.Message
 }
 
 func (s *Service) fits(q question, k *keyv1.Key) error {
-	limits := k.GetLimits()
+	limits := effectiveLimits(k.GetLimits(), nil, k.GetLimitOverrides())
 	window := limits.GetContextWindow()
 	if window <= 0 {
 		window = defaultWindow

@@ -255,6 +255,12 @@ func (p *provider) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Request-ID", "req-1")
+	for name, value := range map[string]string{
+		"Limit-Requests": "500", "Remaining-Requests": "499", "Reset-Requests": "120ms",
+		"Limit-Tokens": "200000", "Remaining-Tokens": "0", "Reset-Tokens": "1m0s",
+	} {
+		w.Header().Set("X-Ratelimit-"+name, value)
+	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}

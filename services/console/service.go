@@ -65,6 +65,8 @@ func (s *Service) routes() []route {
 		{pattern: "POST /api/v1/keys/{key}/verify", handler: s.verifyKey},
 		{pattern: "DELETE /api/v1/keys/{key}", handler: s.deleteKey},
 		{pattern: "POST /api/v1/keys/{key}/secret", handler: s.rotateSecret},
+		{pattern: "GET /api/v1/keys/{key}/limits", handler: s.getLimits},
+		{pattern: "PUT /api/v1/keys/{key}/limits", handler: s.overrideLimits},
 
 		{pattern: "GET /api/v1/prompts", handler: s.listPrompts},
 		{pattern: "POST /api/v1/prompts", handler: s.createPrompt},

@@ -28,6 +28,7 @@ const (
 	actionRotated  = "rotated"
 	actionResealed = "resealed"
 	actionVerified = "verified"
+	actionLimited  = "limited"
 	actionDeleted  = "deleted"
 )
 

@@ -71,7 +71,7 @@ func (s *Service) shown(k *eventv1.KeySaved) *keyv1.Key {
 		ShutdownDate: k.GetShutdownDate(), Revision: k.GetRevision(), Lane: k.GetLane(),
 		Deployment: k.GetDeployment(), ApiVersion: k.GetApiVersion(), ServedModel: k.GetServedModel(),
 		ToldOrganization: k.GetToldOrganization(), ToldProject: k.GetToldProject(), OldLimit: k.GetOldLimit(),
-		Refused: k.GetRefused(),
+		Refused: k.GetRefused(), LimitOverrides: k.GetLimitOverrides(),
 	}
 	m, known := s.models.Find(k.GetModel())
 	if !known {

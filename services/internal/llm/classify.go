@@ -109,6 +109,29 @@ func limitsOf(h http.Header, secret Secret) Limits {
 	}
 	return Limits{
 		RequestsPerMinute: read("X-Ratelimit-Limit-Requests"), TokensPerMinute: read("X-Ratelimit-Limit-Tokens"),
+		RequestsLeft: left(h, "Requests"), TokensLeft: left(h, "Tokens"),
+		RequestsFullIn: fullIn(h, "Requests"), TokensFullIn: fullIn(h, "Tokens"),
 		Organization: redact(h.Get("Openai-Organization"), secret), Project: redact(h.Get("Openai-Project"), secret),
 	}
+}
+
+// left is what is left of a limit, -1 where it is not said.
+func left(h http.Header, what string) int64 {
+	n, err := strconv.ParseInt(h.Get("X-Ratelimit-Remaining-"+what), 10, 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
+}
+
+// fullIn is how long it takes until nothing of a limit is used any more: as 6m0s or 12ms, or in seconds as Azure says it.
+func fullIn(h http.Header, what string) time.Duration {
+	text := h.Get("X-Ratelimit-Reset-" + what)
+	if d, err := time.ParseDuration(text); err == nil {
+		return bounded(d)
+	}
+	if s, err := strconv.ParseFloat(text, 64); err == nil && s >= 0 {
+		return bounded(time.Duration(min(s, maxWait.Seconds()) * float64(time.Second)))
+	}
+	return 0
 }

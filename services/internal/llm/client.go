@@ -128,7 +128,11 @@ type Usage struct{ InputTokens, OutputTokens int }
 // Limits is what the provider said of its limits beside an answer; 0 and "" where it did not.
 type Limits struct {
 	RequestsPerMinute, TokensPerMinute int64
-	Organization, Project              string
+	// RequestsLeft and TokensLeft are what is left of them, -1 where it did not say; RequestsFullIn and TokensFullIn how long
+	// it takes until nothing is used of them any more.
+	RequestsLeft, TokensLeft     int64
+	RequestsFullIn, TokensFullIn time.Duration
+	Organization, Project        string
 }
 
 // ModelInfo is a model as the provider describes it.

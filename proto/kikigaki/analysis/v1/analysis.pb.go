@@ -785,11 +785,186 @@ func (x *DeleteAnalysisResponse) GetPosition() string {
 	return ""
 }
 
+type GetKeyLimitsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	MinPosition   string                 `protobuf:"bytes,2,opt,name=min_position,json=minPosition,proto3" json:"min_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyLimitsRequest) Reset() {
+	*x = GetKeyLimitsRequest{}
+	mi := &file_kikigaki_analysis_v1_analysis_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyLimitsRequest) ProtoMessage() {}
+
+func (x *GetKeyLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_analysis_v1_analysis_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyLimitsRequest.ProtoReflect.Descriptor instead.
+func (*GetKeyLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_analysis_v1_analysis_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetKeyLimitsRequest) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *GetKeyLimitsRequest) GetMinPosition() string {
+	if x != nil {
+		return x.MinPosition
+	}
+	return ""
+}
+
+type GetKeyLimitsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider's limit itself; keys with an equal lane share it.
+	Lane string `protobuf:"bytes,1,opt,name=lane,proto3" json:"lane,omitempty"`
+	// Names of the tenant's other keys that draw on it.
+	SharedWith []string `protobuf:"bytes,2,rep,name=shared_with,json=sharedWith,proto3" json:"shared_with,omitempty"`
+	// As the provider said when the key was verified.
+	Limits *v1.ProviderLimits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	// What may be used of them, where an administrator has said so.
+	Overrides *v1.ProviderLimits `protobuf:"bytes,4,opt,name=overrides,proto3" json:"overrides,omitempty"`
+	// What goes: the overrides, else what the provider said last, else when the key was verified.
+	Effective *v1.ProviderLimits `protobuf:"bytes,5,opt,name=effective,proto3" json:"effective,omitempty"`
+	// What the provider said beside its last answer, and when; absent: nothing yet.
+	Said   *v1.RateLimits         `protobuf:"bytes,6,opt,name=said,proto3" json:"said,omitempty"`
+	SaidAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=said_at,json=saidAt,proto3" json:"said_at,omitempty"`
+	// What was asked and used in the last 60 s, of all tenants that share the limit.
+	UsedRequests  int64  `protobuf:"varint,8,opt,name=used_requests,json=usedRequests,proto3" json:"used_requests,omitempty"`
+	UsedTokens    int64  `protobuf:"varint,9,opt,name=used_tokens,json=usedTokens,proto3" json:"used_tokens,omitempty"`
+	Position      string `protobuf:"bytes,10,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeyLimitsResponse) Reset() {
+	*x = GetKeyLimitsResponse{}
+	mi := &file_kikigaki_analysis_v1_analysis_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeyLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeyLimitsResponse) ProtoMessage() {}
+
+func (x *GetKeyLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_analysis_v1_analysis_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeyLimitsResponse.ProtoReflect.Descriptor instead.
+func (*GetKeyLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_analysis_v1_analysis_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetKeyLimitsResponse) GetLane() string {
+	if x != nil {
+		return x.Lane
+	}
+	return ""
+}
+
+func (x *GetKeyLimitsResponse) GetSharedWith() []string {
+	if x != nil {
+		return x.SharedWith
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetLimits() *v1.ProviderLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetOverrides() *v1.ProviderLimits {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetEffective() *v1.ProviderLimits {
+	if x != nil {
+		return x.Effective
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetSaid() *v1.RateLimits {
+	if x != nil {
+		return x.Said
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetSaidAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SaidAt
+	}
+	return nil
+}
+
+func (x *GetKeyLimitsResponse) GetUsedRequests() int64 {
+	if x != nil {
+		return x.UsedRequests
+	}
+	return 0
+}
+
+func (x *GetKeyLimitsResponse) GetUsedTokens() int64 {
+	if x != nil {
+		return x.UsedTokens
+	}
+	return 0
+}
+
+func (x *GetKeyLimitsResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
 var File_kikigaki_analysis_v1_analysis_proto protoreflect.FileDescriptor
 
 const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
 	"\n" +
-	"#kikigaki/analysis/v1/analysis.proto\x12\x14kikigaki.analysis.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckikigaki/event/v1/call.proto\"\x86\a\n" +
+	"#kikigaki/analysis/v1/analysis.proto\x12\x14kikigaki.analysis.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ckikigaki/event/v1/call.proto\x1a\x1bkikigaki/event/v1/key.proto\"\x86\a\n" +
 	"\bAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\acall_id\x18\x02 \x01(\tR\x06callId\x127\n" +
@@ -851,13 +1026,31 @@ const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
 	"\x15DeleteAnalysisRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"4\n" +
 	"\x16DeleteAnalysisResponse\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\tR\bposition2\xb5\x04\n" +
+	"\bposition\x18\x01 \x01(\tR\bposition\"O\n" +
+	"\x13GetKeyLimitsRequest\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12!\n" +
+	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"\xd2\x03\n" +
+	"\x14GetKeyLimitsResponse\x12\x12\n" +
+	"\x04lane\x18\x01 \x01(\tR\x04lane\x12\x1f\n" +
+	"\vshared_with\x18\x02 \x03(\tR\n" +
+	"sharedWith\x129\n" +
+	"\x06limits\x18\x03 \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x06limits\x12?\n" +
+	"\toverrides\x18\x04 \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\toverrides\x12?\n" +
+	"\teffective\x18\x05 \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\teffective\x121\n" +
+	"\x04said\x18\x06 \x01(\v2\x1d.kikigaki.event.v1.RateLimitsR\x04said\x123\n" +
+	"\asaid_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x06saidAt\x12#\n" +
+	"\rused_requests\x18\b \x01(\x03R\fusedRequests\x12\x1f\n" +
+	"\vused_tokens\x18\t \x01(\x03R\n" +
+	"usedTokens\x12\x1a\n" +
+	"\bposition\x18\n" +
+	" \x01(\tR\bposition2\xa1\x05\n" +
 	"\x0fAnalysisService\x12n\n" +
 	"\x0fRequestAnalyses\x12,.kikigaki.analysis.v1.RequestAnalysesRequest\x1a-.kikigaki.analysis.v1.RequestAnalysesResponse\x12g\n" +
 	"\vGetAnalysis\x12(.kikigaki.analysis.v1.GetAnalysisRequest\x1a).kikigaki.analysis.v1.GetAnalysisResponse\"\x03\x90\x02\x01\x12j\n" +
 	"\fListAnalyses\x12).kikigaki.analysis.v1.ListAnalysesRequest\x1a*.kikigaki.analysis.v1.ListAnalysesResponse\"\x03\x90\x02\x01\x12p\n" +
 	"\x0eCancelAnalysis\x12+.kikigaki.analysis.v1.CancelAnalysisRequest\x1a,.kikigaki.analysis.v1.CancelAnalysisResponse\"\x03\x90\x02\x02\x12k\n" +
-	"\x0eDeleteAnalysis\x12+.kikigaki.analysis.v1.DeleteAnalysisRequest\x1a,.kikigaki.analysis.v1.DeleteAnalysisResponseBDZBgithub.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1;analysisv1b\x06proto3"
+	"\x0eDeleteAnalysis\x12+.kikigaki.analysis.v1.DeleteAnalysisRequest\x1a,.kikigaki.analysis.v1.DeleteAnalysisResponse\x12j\n" +
+	"\fGetKeyLimits\x12).kikigaki.analysis.v1.GetKeyLimitsRequest\x1a*.kikigaki.analysis.v1.GetKeyLimitsResponse\"\x03\x90\x02\x01BDZBgithub.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1;analysisv1b\x06proto3"
 
 var (
 	file_kikigaki_analysis_v1_analysis_proto_rawDescOnce sync.Once
@@ -871,7 +1064,7 @@ func file_kikigaki_analysis_v1_analysis_proto_rawDescGZIP() []byte {
 	return file_kikigaki_analysis_v1_analysis_proto_rawDescData
 }
 
-var file_kikigaki_analysis_v1_analysis_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_kikigaki_analysis_v1_analysis_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kikigaki_analysis_v1_analysis_proto_goTypes = []any{
 	(*Analysis)(nil),                // 0: kikigaki.analysis.v1.Analysis
 	(*RequestAnalysesRequest)(nil),  // 1: kikigaki.analysis.v1.RequestAnalysesRequest
@@ -884,39 +1077,50 @@ var file_kikigaki_analysis_v1_analysis_proto_goTypes = []any{
 	(*CancelAnalysisResponse)(nil),  // 8: kikigaki.analysis.v1.CancelAnalysisResponse
 	(*DeleteAnalysisRequest)(nil),   // 9: kikigaki.analysis.v1.DeleteAnalysisRequest
 	(*DeleteAnalysisResponse)(nil),  // 10: kikigaki.analysis.v1.DeleteAnalysisResponse
-	(*v1.PinnedPrompt)(nil),         // 11: kikigaki.event.v1.PinnedPrompt
-	(*v1.PinnedKey)(nil),            // 12: kikigaki.event.v1.PinnedKey
-	(*timestamppb.Timestamp)(nil),   // 13: google.protobuf.Timestamp
-	(*v1.ProviderError)(nil),        // 14: kikigaki.event.v1.ProviderError
-	(*v1.Usage)(nil),                // 15: kikigaki.event.v1.Usage
+	(*GetKeyLimitsRequest)(nil),     // 11: kikigaki.analysis.v1.GetKeyLimitsRequest
+	(*GetKeyLimitsResponse)(nil),    // 12: kikigaki.analysis.v1.GetKeyLimitsResponse
+	(*v1.PinnedPrompt)(nil),         // 13: kikigaki.event.v1.PinnedPrompt
+	(*v1.PinnedKey)(nil),            // 14: kikigaki.event.v1.PinnedKey
+	(*timestamppb.Timestamp)(nil),   // 15: google.protobuf.Timestamp
+	(*v1.ProviderError)(nil),        // 16: kikigaki.event.v1.ProviderError
+	(*v1.Usage)(nil),                // 17: kikigaki.event.v1.Usage
+	(*v1.ProviderLimits)(nil),       // 18: kikigaki.event.v1.ProviderLimits
+	(*v1.RateLimits)(nil),           // 19: kikigaki.event.v1.RateLimits
 }
 var file_kikigaki_analysis_v1_analysis_proto_depIdxs = []int32{
-	11, // 0: kikigaki.analysis.v1.Analysis.prompt:type_name -> kikigaki.event.v1.PinnedPrompt
-	12, // 1: kikigaki.analysis.v1.Analysis.key:type_name -> kikigaki.event.v1.PinnedKey
-	13, // 2: kikigaki.analysis.v1.Analysis.requested_at:type_name -> google.protobuf.Timestamp
-	13, // 3: kikigaki.analysis.v1.Analysis.started_at:type_name -> google.protobuf.Timestamp
-	13, // 4: kikigaki.analysis.v1.Analysis.finished_at:type_name -> google.protobuf.Timestamp
-	14, // 5: kikigaki.analysis.v1.Analysis.error:type_name -> kikigaki.event.v1.ProviderError
-	15, // 6: kikigaki.analysis.v1.Analysis.usage:type_name -> kikigaki.event.v1.Usage
+	13, // 0: kikigaki.analysis.v1.Analysis.prompt:type_name -> kikigaki.event.v1.PinnedPrompt
+	14, // 1: kikigaki.analysis.v1.Analysis.key:type_name -> kikigaki.event.v1.PinnedKey
+	15, // 2: kikigaki.analysis.v1.Analysis.requested_at:type_name -> google.protobuf.Timestamp
+	15, // 3: kikigaki.analysis.v1.Analysis.started_at:type_name -> google.protobuf.Timestamp
+	15, // 4: kikigaki.analysis.v1.Analysis.finished_at:type_name -> google.protobuf.Timestamp
+	16, // 5: kikigaki.analysis.v1.Analysis.error:type_name -> kikigaki.event.v1.ProviderError
+	17, // 6: kikigaki.analysis.v1.Analysis.usage:type_name -> kikigaki.event.v1.Usage
 	0,  // 7: kikigaki.analysis.v1.RequestAnalysesResponse.analyses:type_name -> kikigaki.analysis.v1.Analysis
 	0,  // 8: kikigaki.analysis.v1.GetAnalysisResponse.analysis:type_name -> kikigaki.analysis.v1.Analysis
 	0,  // 9: kikigaki.analysis.v1.ListAnalysesResponse.analyses:type_name -> kikigaki.analysis.v1.Analysis
 	0,  // 10: kikigaki.analysis.v1.CancelAnalysisResponse.analysis:type_name -> kikigaki.analysis.v1.Analysis
-	1,  // 11: kikigaki.analysis.v1.AnalysisService.RequestAnalyses:input_type -> kikigaki.analysis.v1.RequestAnalysesRequest
-	3,  // 12: kikigaki.analysis.v1.AnalysisService.GetAnalysis:input_type -> kikigaki.analysis.v1.GetAnalysisRequest
-	5,  // 13: kikigaki.analysis.v1.AnalysisService.ListAnalyses:input_type -> kikigaki.analysis.v1.ListAnalysesRequest
-	7,  // 14: kikigaki.analysis.v1.AnalysisService.CancelAnalysis:input_type -> kikigaki.analysis.v1.CancelAnalysisRequest
-	9,  // 15: kikigaki.analysis.v1.AnalysisService.DeleteAnalysis:input_type -> kikigaki.analysis.v1.DeleteAnalysisRequest
-	2,  // 16: kikigaki.analysis.v1.AnalysisService.RequestAnalyses:output_type -> kikigaki.analysis.v1.RequestAnalysesResponse
-	4,  // 17: kikigaki.analysis.v1.AnalysisService.GetAnalysis:output_type -> kikigaki.analysis.v1.GetAnalysisResponse
-	6,  // 18: kikigaki.analysis.v1.AnalysisService.ListAnalyses:output_type -> kikigaki.analysis.v1.ListAnalysesResponse
-	8,  // 19: kikigaki.analysis.v1.AnalysisService.CancelAnalysis:output_type -> kikigaki.analysis.v1.CancelAnalysisResponse
-	10, // 20: kikigaki.analysis.v1.AnalysisService.DeleteAnalysis:output_type -> kikigaki.analysis.v1.DeleteAnalysisResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	18, // 11: kikigaki.analysis.v1.GetKeyLimitsResponse.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	18, // 12: kikigaki.analysis.v1.GetKeyLimitsResponse.overrides:type_name -> kikigaki.event.v1.ProviderLimits
+	18, // 13: kikigaki.analysis.v1.GetKeyLimitsResponse.effective:type_name -> kikigaki.event.v1.ProviderLimits
+	19, // 14: kikigaki.analysis.v1.GetKeyLimitsResponse.said:type_name -> kikigaki.event.v1.RateLimits
+	15, // 15: kikigaki.analysis.v1.GetKeyLimitsResponse.said_at:type_name -> google.protobuf.Timestamp
+	1,  // 16: kikigaki.analysis.v1.AnalysisService.RequestAnalyses:input_type -> kikigaki.analysis.v1.RequestAnalysesRequest
+	3,  // 17: kikigaki.analysis.v1.AnalysisService.GetAnalysis:input_type -> kikigaki.analysis.v1.GetAnalysisRequest
+	5,  // 18: kikigaki.analysis.v1.AnalysisService.ListAnalyses:input_type -> kikigaki.analysis.v1.ListAnalysesRequest
+	7,  // 19: kikigaki.analysis.v1.AnalysisService.CancelAnalysis:input_type -> kikigaki.analysis.v1.CancelAnalysisRequest
+	9,  // 20: kikigaki.analysis.v1.AnalysisService.DeleteAnalysis:input_type -> kikigaki.analysis.v1.DeleteAnalysisRequest
+	11, // 21: kikigaki.analysis.v1.AnalysisService.GetKeyLimits:input_type -> kikigaki.analysis.v1.GetKeyLimitsRequest
+	2,  // 22: kikigaki.analysis.v1.AnalysisService.RequestAnalyses:output_type -> kikigaki.analysis.v1.RequestAnalysesResponse
+	4,  // 23: kikigaki.analysis.v1.AnalysisService.GetAnalysis:output_type -> kikigaki.analysis.v1.GetAnalysisResponse
+	6,  // 24: kikigaki.analysis.v1.AnalysisService.ListAnalyses:output_type -> kikigaki.analysis.v1.ListAnalysesResponse
+	8,  // 25: kikigaki.analysis.v1.AnalysisService.CancelAnalysis:output_type -> kikigaki.analysis.v1.CancelAnalysisResponse
+	10, // 26: kikigaki.analysis.v1.AnalysisService.DeleteAnalysis:output_type -> kikigaki.analysis.v1.DeleteAnalysisResponse
+	12, // 27: kikigaki.analysis.v1.AnalysisService.GetKeyLimits:output_type -> kikigaki.analysis.v1.GetKeyLimitsResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_analysis_v1_analysis_proto_init() }
@@ -931,7 +1135,7 @@ func file_kikigaki_analysis_v1_analysis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_analysis_v1_analysis_proto_rawDesc), len(file_kikigaki_analysis_v1_analysis_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	AnalysisService_ListAnalyses_FullMethodName    = "/kikigaki.analysis.v1.AnalysisService/ListAnalyses"
 	AnalysisService_CancelAnalysis_FullMethodName  = "/kikigaki.analysis.v1.AnalysisService/CancelAnalysis"
 	AnalysisService_DeleteAnalysis_FullMethodName  = "/kikigaki.analysis.v1.AnalysisService/DeleteAnalysis"
+	AnalysisService_GetKeyLimits_FullMethodName    = "/kikigaki.analysis.v1.AnalysisService/GetKeyLimits"
 )
 
 // AnalysisServiceClient is the client API for AnalysisService service.
@@ -48,6 +49,10 @@ type AnalysisServiceClient interface {
 	CancelAnalysis(ctx context.Context, in *CancelAnalysisRequest, opts ...grpc.CallOption) (*CancelAnalysisResponse, error)
 	// DeleteAnalysis removes a finished analysis for good; ANALYSIS_RUNNING while it is not.
 	DeleteAnalysis(ctx context.Context, in *DeleteAnalysisRequest, opts ...grpc.CallOption) (*DeleteAnalysisResponse, error)
+	// GetKeyLimits returns what is known of the limits that a key draws on: what the provider said last, what may be used, what
+	// was used in the last minute, and by which other keys of the tenant they are shared. What was said and used is known
+	// from the log since this replica's start. system_admin only.
+	GetKeyLimits(ctx context.Context, in *GetKeyLimitsRequest, opts ...grpc.CallOption) (*GetKeyLimitsResponse, error)
 }
 
 type analysisServiceClient struct {
@@ -108,6 +113,16 @@ func (c *analysisServiceClient) DeleteAnalysis(ctx context.Context, in *DeleteAn
 	return out, nil
 }
 
+func (c *analysisServiceClient) GetKeyLimits(ctx context.Context, in *GetKeyLimitsRequest, opts ...grpc.CallOption) (*GetKeyLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetKeyLimitsResponse)
+	err := c.cc.Invoke(ctx, AnalysisService_GetKeyLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AnalysisServiceServer is the server API for AnalysisService service.
 // All implementations must embed UnimplementedAnalysisServiceServer
 // for forward compatibility.
@@ -128,6 +143,10 @@ type AnalysisServiceServer interface {
 	CancelAnalysis(context.Context, *CancelAnalysisRequest) (*CancelAnalysisResponse, error)
 	// DeleteAnalysis removes a finished analysis for good; ANALYSIS_RUNNING while it is not.
 	DeleteAnalysis(context.Context, *DeleteAnalysisRequest) (*DeleteAnalysisResponse, error)
+	// GetKeyLimits returns what is known of the limits that a key draws on: what the provider said last, what may be used, what
+	// was used in the last minute, and by which other keys of the tenant they are shared. What was said and used is known
+	// from the log since this replica's start. system_admin only.
+	GetKeyLimits(context.Context, *GetKeyLimitsRequest) (*GetKeyLimitsResponse, error)
 	mustEmbedUnimplementedAnalysisServiceServer()
 }
 
@@ -152,6 +171,9 @@ func (UnimplementedAnalysisServiceServer) CancelAnalysis(context.Context, *Cance
 }
 func (UnimplementedAnalysisServiceServer) DeleteAnalysis(context.Context, *DeleteAnalysisRequest) (*DeleteAnalysisResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteAnalysis not implemented")
+}
+func (UnimplementedAnalysisServiceServer) GetKeyLimits(context.Context, *GetKeyLimitsRequest) (*GetKeyLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetKeyLimits not implemented")
 }
 func (UnimplementedAnalysisServiceServer) mustEmbedUnimplementedAnalysisServiceServer() {}
 func (UnimplementedAnalysisServiceServer) testEmbeddedByValue()                         {}
@@ -264,6 +286,24 @@ func _AnalysisService_DeleteAnalysis_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AnalysisService_GetKeyLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetKeyLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AnalysisServiceServer).GetKeyLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AnalysisService_GetKeyLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AnalysisServiceServer).GetKeyLimits(ctx, req.(*GetKeyLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AnalysisService_ServiceDesc is the grpc.ServiceDesc for AnalysisService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -290,6 +330,10 @@ var AnalysisService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DeleteAnalysis",
 			Handler:    _AnalysisService_DeleteAnalysis_Handler,
+		},
+		{
+			MethodName: "GetKeyLimits",
+			Handler:    _AnalysisService_GetKeyLimits_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

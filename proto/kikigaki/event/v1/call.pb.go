@@ -1130,8 +1130,10 @@ type PieceAnswered struct {
 	Usage             *Usage         `protobuf:"bytes,7,opt,name=usage,proto3" json:"usage,omitempty"`
 	ProviderRequestId string         `protobuf:"bytes,8,opt,name=provider_request_id,json=providerRequestId,proto3" json:"provider_request_id,omitempty"`
 	FinishReason      string         `protobuf:"bytes,9,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// What the provider said of its limits beside the answer. Absent: nothing.
+	RateLimits    *RateLimits `protobuf:"bytes,20,opt,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PieceAnswered) Reset() {
@@ -1227,6 +1229,99 @@ func (x *PieceAnswered) GetFinishReason() string {
 	return ""
 }
 
+func (x *PieceAnswered) GetRateLimits() *RateLimits {
+	if x != nil {
+		return x.RateLimits
+	}
+	return nil
+}
+
+// RateLimits is what a provider says of its limits beside an answer: how much there is, what is left of it, and how long it
+// takes until all of it is there again. 0 or absent: not told.
+type RateLimits struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Requests       int64                  `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	RequestsLeft   *int64                 `protobuf:"varint,2,opt,name=requests_left,json=requestsLeft,proto3,oneof" json:"requests_left,omitempty"`
+	RequestsFullIn *durationpb.Duration   `protobuf:"bytes,3,opt,name=requests_full_in,json=requestsFullIn,proto3" json:"requests_full_in,omitempty"`
+	Tokens         int64                  `protobuf:"varint,4,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	TokensLeft     *int64                 `protobuf:"varint,5,opt,name=tokens_left,json=tokensLeft,proto3,oneof" json:"tokens_left,omitempty"`
+	TokensFullIn   *durationpb.Duration   `protobuf:"bytes,6,opt,name=tokens_full_in,json=tokensFullIn,proto3" json:"tokens_full_in,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RateLimits) Reset() {
+	*x = RateLimits{}
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RateLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RateLimits) ProtoMessage() {}
+
+func (x *RateLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RateLimits.ProtoReflect.Descriptor instead.
+func (*RateLimits) Descriptor() ([]byte, []int) {
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RateLimits) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *RateLimits) GetRequestsLeft() int64 {
+	if x != nil && x.RequestsLeft != nil {
+		return *x.RequestsLeft
+	}
+	return 0
+}
+
+func (x *RateLimits) GetRequestsFullIn() *durationpb.Duration {
+	if x != nil {
+		return x.RequestsFullIn
+	}
+	return nil
+}
+
+func (x *RateLimits) GetTokens() int64 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+func (x *RateLimits) GetTokensLeft() int64 {
+	if x != nil && x.TokensLeft != nil {
+		return *x.TokensLeft
+	}
+	return 0
+}
+
+func (x *RateLimits) GetTokensFullIn() *durationpb.Duration {
+	if x != nil {
+		return x.TokensFullIn
+	}
+	return nil
+}
+
 // ProviderError is the provider's own words, redacted of every part of the key.
 type ProviderError struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1246,7 +1341,7 @@ type ProviderError struct {
 
 func (x *ProviderError) Reset() {
 	*x = ProviderError{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1353,7 @@ func (x *ProviderError) String() string {
 func (*ProviderError) ProtoMessage() {}
 
 func (x *ProviderError) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[14]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1366,7 @@ func (x *ProviderError) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProviderError.ProtoReflect.Descriptor instead.
 func (*ProviderError) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{14}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ProviderError) GetCode() string {
@@ -1337,7 +1432,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1444,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[15]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1457,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{15}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Usage) GetRequests() int64 {
@@ -1413,7 +1508,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1520,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[16]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1533,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{16}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Outcome) GetAnalysisId() string {
@@ -1530,7 +1625,7 @@ type AnalysisCompleted struct {
 
 func (x *AnalysisCompleted) Reset() {
 	*x = AnalysisCompleted{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1637,7 @@ func (x *AnalysisCompleted) String() string {
 func (*AnalysisCompleted) ProtoMessage() {}
 
 func (x *AnalysisCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[17]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1650,7 @@ func (x *AnalysisCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisCompleted.ProtoReflect.Descriptor instead.
 func (*AnalysisCompleted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{17}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AnalysisCompleted) GetOutcome() *Outcome {
@@ -1592,7 +1687,7 @@ type AnalysisFailed struct {
 
 func (x *AnalysisFailed) Reset() {
 	*x = AnalysisFailed{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1699,7 @@ func (x *AnalysisFailed) String() string {
 func (*AnalysisFailed) ProtoMessage() {}
 
 func (x *AnalysisFailed) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[18]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1712,7 @@ func (x *AnalysisFailed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisFailed.ProtoReflect.Descriptor instead.
 func (*AnalysisFailed) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{18}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AnalysisFailed) GetOutcome() *Outcome {
@@ -1657,7 +1752,7 @@ type AnalysisCancelled struct {
 
 func (x *AnalysisCancelled) Reset() {
 	*x = AnalysisCancelled{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +1764,7 @@ func (x *AnalysisCancelled) String() string {
 func (*AnalysisCancelled) ProtoMessage() {}
 
 func (x *AnalysisCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[19]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +1777,7 @@ func (x *AnalysisCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisCancelled.ProtoReflect.Descriptor instead.
 func (*AnalysisCancelled) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{19}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AnalysisCancelled) GetOutcome() *Outcome {
@@ -1703,7 +1798,7 @@ type AnalysisDeleted struct {
 
 func (x *AnalysisDeleted) Reset() {
 	*x = AnalysisDeleted{}
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1810,7 @@ func (x *AnalysisDeleted) String() string {
 func (*AnalysisDeleted) ProtoMessage() {}
 
 func (x *AnalysisDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kikigaki_event_v1_call_proto_msgTypes[20]
+	mi := &file_kikigaki_event_v1_call_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1823,7 @@ func (x *AnalysisDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnalysisDeleted.ProtoReflect.Descriptor instead.
 func (*AnalysisDeleted) Descriptor() ([]byte, []int) {
-	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{20}
+	return file_kikigaki_event_v1_call_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AnalysisDeleted) GetAnalysisId() string {
@@ -1835,7 +1930,7 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\x05level\x18\x02 \x01(\rR\x05level\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x10\n" +
 	"\x03try\x18\x04 \x01(\rR\x03try\x12$\n" +
-	"\x0eour_request_id\x18\x05 \x01(\tR\fourRequestId\"\xcd\x02\n" +
+	"\x0eour_request_id\x18\x05 \x01(\tR\fourRequestId\"\x8d\x03\n" +
 	"\rPieceAnswered\x12\x1f\n" +
 	"\vanalysis_id\x18\x01 \x01(\tR\n" +
 	"analysisId\x12\x14\n" +
@@ -1846,8 +1941,21 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\x05error\x18\x06 \x01(\v2 .kikigaki.event.v1.ProviderErrorR\x05error\x12.\n" +
 	"\x05usage\x18\a \x01(\v2\x18.kikigaki.event.v1.UsageR\x05usage\x12.\n" +
 	"\x13provider_request_id\x18\b \x01(\tR\x11providerRequestId\x12#\n" +
-	"\rfinish_reason\x18\t \x01(\tR\ffinishReasonB\a\n" +
-	"\x05_text\"\xd6\x02\n" +
+	"\rfinish_reason\x18\t \x01(\tR\ffinishReason\x12>\n" +
+	"\vrate_limits\x18\x14 \x01(\v2\x1d.kikigaki.event.v1.RateLimitsR\n" +
+	"rateLimitsB\a\n" +
+	"\x05_text\"\xb8\x02\n" +
+	"\n" +
+	"RateLimits\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x03R\brequests\x12(\n" +
+	"\rrequests_left\x18\x02 \x01(\x03H\x00R\frequestsLeft\x88\x01\x01\x12C\n" +
+	"\x10requests_full_in\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x0erequestsFullIn\x12\x16\n" +
+	"\x06tokens\x18\x04 \x01(\x03R\x06tokens\x12$\n" +
+	"\vtokens_left\x18\x05 \x01(\x03H\x01R\n" +
+	"tokensLeft\x88\x01\x01\x12?\n" +
+	"\x0etokens_full_in\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\ftokensFullInB\x10\n" +
+	"\x0e_requests_leftB\x0e\n" +
+	"\f_tokens_left\"\xd6\x02\n" +
 	"\rProviderError\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\x05R\x06status\x12#\n" +
@@ -1914,7 +2022,7 @@ func file_kikigaki_event_v1_call_proto_rawDescGZIP() []byte {
 	return file_kikigaki_event_v1_call_proto_rawDescData
 }
 
-var file_kikigaki_event_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_kikigaki_event_v1_call_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kikigaki_event_v1_call_proto_goTypes = []any{
 	(*CallEvent)(nil),             // 0: kikigaki.event.v1.CallEvent
 	(*CallInfo)(nil),              // 1: kikigaki.event.v1.CallInfo
@@ -1930,23 +2038,24 @@ var file_kikigaki_event_v1_call_proto_goTypes = []any{
 	(*AnalysisStarted)(nil),       // 11: kikigaki.event.v1.AnalysisStarted
 	(*RequestSent)(nil),           // 12: kikigaki.event.v1.RequestSent
 	(*PieceAnswered)(nil),         // 13: kikigaki.event.v1.PieceAnswered
-	(*ProviderError)(nil),         // 14: kikigaki.event.v1.ProviderError
-	(*Usage)(nil),                 // 15: kikigaki.event.v1.Usage
-	(*Outcome)(nil),               // 16: kikigaki.event.v1.Outcome
-	(*AnalysisCompleted)(nil),     // 17: kikigaki.event.v1.AnalysisCompleted
-	(*AnalysisFailed)(nil),        // 18: kikigaki.event.v1.AnalysisFailed
-	(*AnalysisCancelled)(nil),     // 19: kikigaki.event.v1.AnalysisCancelled
-	(*AnalysisDeleted)(nil),       // 20: kikigaki.event.v1.AnalysisDeleted
-	nil,                           // 21: kikigaki.event.v1.CallInfo.LabelsEntry
-	nil,                           // 22: kikigaki.event.v1.ProviderError.ParamsEntry
-	nil,                           // 23: kikigaki.event.v1.AnalysisFailed.ParamsEntry
-	(*Meta)(nil),                  // 24: kikigaki.event.v1.Meta
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
-	(*Actor)(nil),                 // 26: kikigaki.event.v1.Actor
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(*RateLimits)(nil),            // 14: kikigaki.event.v1.RateLimits
+	(*ProviderError)(nil),         // 15: kikigaki.event.v1.ProviderError
+	(*Usage)(nil),                 // 16: kikigaki.event.v1.Usage
+	(*Outcome)(nil),               // 17: kikigaki.event.v1.Outcome
+	(*AnalysisCompleted)(nil),     // 18: kikigaki.event.v1.AnalysisCompleted
+	(*AnalysisFailed)(nil),        // 19: kikigaki.event.v1.AnalysisFailed
+	(*AnalysisCancelled)(nil),     // 20: kikigaki.event.v1.AnalysisCancelled
+	(*AnalysisDeleted)(nil),       // 21: kikigaki.event.v1.AnalysisDeleted
+	nil,                           // 22: kikigaki.event.v1.CallInfo.LabelsEntry
+	nil,                           // 23: kikigaki.event.v1.ProviderError.ParamsEntry
+	nil,                           // 24: kikigaki.event.v1.AnalysisFailed.ParamsEntry
+	(*Meta)(nil),                  // 25: kikigaki.event.v1.Meta
+	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*Actor)(nil),                 // 27: kikigaki.event.v1.Actor
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
 }
 var file_kikigaki_event_v1_call_proto_depIdxs = []int32{
-	24, // 0: kikigaki.event.v1.CallEvent.meta:type_name -> kikigaki.event.v1.Meta
+	25, // 0: kikigaki.event.v1.CallEvent.meta:type_name -> kikigaki.event.v1.Meta
 	3,  // 1: kikigaki.event.v1.CallEvent.opened:type_name -> kikigaki.event.v1.CallOpened
 	4,  // 2: kikigaki.event.v1.CallEvent.changed:type_name -> kikigaki.event.v1.CallChanged
 	5,  // 3: kikigaki.event.v1.CallEvent.ended:type_name -> kikigaki.event.v1.CallEnded
@@ -1955,38 +2064,41 @@ var file_kikigaki_event_v1_call_proto_depIdxs = []int32{
 	11, // 6: kikigaki.event.v1.CallEvent.started:type_name -> kikigaki.event.v1.AnalysisStarted
 	12, // 7: kikigaki.event.v1.CallEvent.sent:type_name -> kikigaki.event.v1.RequestSent
 	13, // 8: kikigaki.event.v1.CallEvent.piece:type_name -> kikigaki.event.v1.PieceAnswered
-	17, // 9: kikigaki.event.v1.CallEvent.completed:type_name -> kikigaki.event.v1.AnalysisCompleted
-	18, // 10: kikigaki.event.v1.CallEvent.failed:type_name -> kikigaki.event.v1.AnalysisFailed
-	19, // 11: kikigaki.event.v1.CallEvent.cancelled:type_name -> kikigaki.event.v1.AnalysisCancelled
-	20, // 12: kikigaki.event.v1.CallEvent.deleted:type_name -> kikigaki.event.v1.AnalysisDeleted
-	25, // 13: kikigaki.event.v1.CallInfo.started_at:type_name -> google.protobuf.Timestamp
-	21, // 14: kikigaki.event.v1.CallInfo.labels:type_name -> kikigaki.event.v1.CallInfo.LabelsEntry
+	18, // 9: kikigaki.event.v1.CallEvent.completed:type_name -> kikigaki.event.v1.AnalysisCompleted
+	19, // 10: kikigaki.event.v1.CallEvent.failed:type_name -> kikigaki.event.v1.AnalysisFailed
+	20, // 11: kikigaki.event.v1.CallEvent.cancelled:type_name -> kikigaki.event.v1.AnalysisCancelled
+	21, // 12: kikigaki.event.v1.CallEvent.deleted:type_name -> kikigaki.event.v1.AnalysisDeleted
+	26, // 13: kikigaki.event.v1.CallInfo.started_at:type_name -> google.protobuf.Timestamp
+	22, // 14: kikigaki.event.v1.CallInfo.labels:type_name -> kikigaki.event.v1.CallInfo.LabelsEntry
 	2,  // 15: kikigaki.event.v1.CallInfo.links:type_name -> kikigaki.event.v1.CallLink
 	1,  // 16: kikigaki.event.v1.CallOpened.info:type_name -> kikigaki.event.v1.CallInfo
 	1,  // 17: kikigaki.event.v1.CallChanged.info:type_name -> kikigaki.event.v1.CallInfo
-	25, // 18: kikigaki.event.v1.CallEnded.ended_at:type_name -> google.protobuf.Timestamp
+	26, // 18: kikigaki.event.v1.CallEnded.ended_at:type_name -> google.protobuf.Timestamp
 	8,  // 19: kikigaki.event.v1.AnalysesRequested.analyses:type_name -> kikigaki.event.v1.RequestedAnalysis
-	26, // 20: kikigaki.event.v1.AnalysesRequested.requested_by:type_name -> kikigaki.event.v1.Actor
+	27, // 20: kikigaki.event.v1.AnalysesRequested.requested_by:type_name -> kikigaki.event.v1.Actor
 	9,  // 21: kikigaki.event.v1.RequestedAnalysis.prompt:type_name -> kikigaki.event.v1.PinnedPrompt
 	10, // 22: kikigaki.event.v1.RequestedAnalysis.key:type_name -> kikigaki.event.v1.PinnedKey
-	25, // 23: kikigaki.event.v1.AnalysisStarted.deadline:type_name -> google.protobuf.Timestamp
-	14, // 24: kikigaki.event.v1.PieceAnswered.error:type_name -> kikigaki.event.v1.ProviderError
-	15, // 25: kikigaki.event.v1.PieceAnswered.usage:type_name -> kikigaki.event.v1.Usage
-	27, // 26: kikigaki.event.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
-	22, // 27: kikigaki.event.v1.ProviderError.params:type_name -> kikigaki.event.v1.ProviderError.ParamsEntry
-	25, // 28: kikigaki.event.v1.Outcome.call_started_at:type_name -> google.protobuf.Timestamp
-	26, // 29: kikigaki.event.v1.Outcome.requested_by:type_name -> kikigaki.event.v1.Actor
-	15, // 30: kikigaki.event.v1.Outcome.usage:type_name -> kikigaki.event.v1.Usage
-	16, // 31: kikigaki.event.v1.AnalysisCompleted.outcome:type_name -> kikigaki.event.v1.Outcome
-	16, // 32: kikigaki.event.v1.AnalysisFailed.outcome:type_name -> kikigaki.event.v1.Outcome
-	23, // 33: kikigaki.event.v1.AnalysisFailed.params:type_name -> kikigaki.event.v1.AnalysisFailed.ParamsEntry
-	16, // 34: kikigaki.event.v1.AnalysisCancelled.outcome:type_name -> kikigaki.event.v1.Outcome
-	15, // 35: kikigaki.event.v1.AnalysisDeleted.usage:type_name -> kikigaki.event.v1.Usage
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	26, // 23: kikigaki.event.v1.AnalysisStarted.deadline:type_name -> google.protobuf.Timestamp
+	15, // 24: kikigaki.event.v1.PieceAnswered.error:type_name -> kikigaki.event.v1.ProviderError
+	16, // 25: kikigaki.event.v1.PieceAnswered.usage:type_name -> kikigaki.event.v1.Usage
+	14, // 26: kikigaki.event.v1.PieceAnswered.rate_limits:type_name -> kikigaki.event.v1.RateLimits
+	28, // 27: kikigaki.event.v1.RateLimits.requests_full_in:type_name -> google.protobuf.Duration
+	28, // 28: kikigaki.event.v1.RateLimits.tokens_full_in:type_name -> google.protobuf.Duration
+	28, // 29: kikigaki.event.v1.ProviderError.retry_after:type_name -> google.protobuf.Duration
+	23, // 30: kikigaki.event.v1.ProviderError.params:type_name -> kikigaki.event.v1.ProviderError.ParamsEntry
+	26, // 31: kikigaki.event.v1.Outcome.call_started_at:type_name -> google.protobuf.Timestamp
+	27, // 32: kikigaki.event.v1.Outcome.requested_by:type_name -> kikigaki.event.v1.Actor
+	16, // 33: kikigaki.event.v1.Outcome.usage:type_name -> kikigaki.event.v1.Usage
+	17, // 34: kikigaki.event.v1.AnalysisCompleted.outcome:type_name -> kikigaki.event.v1.Outcome
+	17, // 35: kikigaki.event.v1.AnalysisFailed.outcome:type_name -> kikigaki.event.v1.Outcome
+	24, // 36: kikigaki.event.v1.AnalysisFailed.params:type_name -> kikigaki.event.v1.AnalysisFailed.ParamsEntry
+	17, // 37: kikigaki.event.v1.AnalysisCancelled.outcome:type_name -> kikigaki.event.v1.Outcome
+	16, // 38: kikigaki.event.v1.AnalysisDeleted.usage:type_name -> kikigaki.event.v1.Usage
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_call_proto_init() }
@@ -2010,13 +2122,14 @@ func file_kikigaki_event_v1_call_proto_init() {
 		(*CallEvent_Deleted)(nil),
 	}
 	file_kikigaki_event_v1_call_proto_msgTypes[13].OneofWrappers = []any{}
+	file_kikigaki_event_v1_call_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_event_v1_call_proto_rawDesc), len(file_kikigaki_event_v1_call_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -178,9 +178,12 @@ type KeySaved struct {
 	// sealed again: a replica that still seals with an old one would undo what another has done.
 	SealedBefore []uint32 `protobuf:"fixed32,30,rep,packed,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
 	// When the provider was last asked whether it still accepts the key, and answered. Absent: not since it was saved.
-	CheckedAt     *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CheckedAt *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
+	// What of the account's limits may be used here, where others draw on them, too; it goes before what the provider says.
+	// 0 leaves it to the provider.
+	LimitOverrides *ProviderLimits `protobuf:"bytes,32,opt,name=limit_overrides,json=limitOverrides,proto3" json:"limit_overrides,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *KeySaved) Reset() {
@@ -391,6 +394,13 @@ func (x *KeySaved) GetSealedBefore() []uint32 {
 func (x *KeySaved) GetCheckedAt() *timestamppb.Timestamp {
 	if x != nil {
 		return x.CheckedAt
+	}
+	return nil
+}
+
+func (x *KeySaved) GetLimitOverrides() *ProviderLimits {
+	if x != nil {
+		return x.LimitOverrides
 	}
 	return nil
 }
@@ -627,7 +637,7 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\adeleted\x18\x03 \x01(\v2\x1d.kikigaki.event.v1.KeyDeletedH\x00R\adeleted\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x12\x18\n" +
 	"\achanged\x18\x05 \x03(\tR\achangedB\x06\n" +
-	"\x04kind\"\xbb\a\n" +
+	"\x04kind\"\x87\b\n" +
 	"\bKeySaved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12\x12\n" +
@@ -662,7 +672,8 @@ const file_kikigaki_event_v1_key_proto_rawDesc = "" +
 	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\x12#\n" +
 	"\rsealed_before\x18\x1e \x03(\aR\fsealedBefore\x129\n" +
 	"\n" +
-	"checked_at\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAt\"\xcb\x01\n" +
+	"checked_at\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAt\x12J\n" +
+	"\x0flimit_overrides\x18  \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x0elimitOverrides\"\xcb\x01\n" +
 	"\n" +
 	"KeyRefusal\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
@@ -706,20 +717,21 @@ var file_kikigaki_event_v1_key_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_kikigaki_event_v1_key_proto_depIdxs = []int32{
-	5, // 0: kikigaki.event.v1.KeyEvent.meta:type_name -> kikigaki.event.v1.Meta
-	1, // 1: kikigaki.event.v1.KeyEvent.saved:type_name -> kikigaki.event.v1.KeySaved
-	4, // 2: kikigaki.event.v1.KeyEvent.deleted:type_name -> kikigaki.event.v1.KeyDeleted
-	3, // 3: kikigaki.event.v1.KeySaved.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	6, // 4: kikigaki.event.v1.KeySaved.verified_at:type_name -> google.protobuf.Timestamp
-	6, // 5: kikigaki.event.v1.KeySaved.shutdown_date:type_name -> google.protobuf.Timestamp
-	2, // 6: kikigaki.event.v1.KeySaved.refused:type_name -> kikigaki.event.v1.KeyRefusal
-	6, // 7: kikigaki.event.v1.KeySaved.checked_at:type_name -> google.protobuf.Timestamp
-	6, // 8: kikigaki.event.v1.KeyRefusal.at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	5,  // 0: kikigaki.event.v1.KeyEvent.meta:type_name -> kikigaki.event.v1.Meta
+	1,  // 1: kikigaki.event.v1.KeyEvent.saved:type_name -> kikigaki.event.v1.KeySaved
+	4,  // 2: kikigaki.event.v1.KeyEvent.deleted:type_name -> kikigaki.event.v1.KeyDeleted
+	3,  // 3: kikigaki.event.v1.KeySaved.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	6,  // 4: kikigaki.event.v1.KeySaved.verified_at:type_name -> google.protobuf.Timestamp
+	6,  // 5: kikigaki.event.v1.KeySaved.shutdown_date:type_name -> google.protobuf.Timestamp
+	2,  // 6: kikigaki.event.v1.KeySaved.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	6,  // 7: kikigaki.event.v1.KeySaved.checked_at:type_name -> google.protobuf.Timestamp
+	3,  // 8: kikigaki.event.v1.KeySaved.limit_overrides:type_name -> kikigaki.event.v1.ProviderLimits
+	6,  // 9: kikigaki.event.v1.KeyRefusal.at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_event_v1_key_proto_init() }

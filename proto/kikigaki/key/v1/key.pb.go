@@ -60,9 +60,11 @@ type Key struct {
 	// The provider's last no since verified_at; absent: none.
 	Refused *v1.KeyRefusal `protobuf:"bytes,26,opt,name=refused,proto3" json:"refused,omitempty"`
 	// What the data file knows of the model; absent: nothing.
-	ModelFacts    *ModelFacts `protobuf:"bytes,27,opt,name=model_facts,json=modelFacts,proto3" json:"model_facts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ModelFacts *ModelFacts `protobuf:"bytes,27,opt,name=model_facts,json=modelFacts,proto3" json:"model_facts,omitempty"`
+	// What of the account's limits may be used here; 0 leaves it to the provider.
+	LimitOverrides *v1.ProviderLimits `protobuf:"bytes,32,opt,name=limit_overrides,json=limitOverrides,proto3" json:"limit_overrides,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
@@ -252,6 +254,13 @@ func (x *Key) GetRefused() *v1.KeyRefusal {
 func (x *Key) GetModelFacts() *ModelFacts {
 	if x != nil {
 		return x.ModelFacts
+	}
+	return nil
+}
+
+func (x *Key) GetLimitOverrides() *v1.ProviderLimits {
+	if x != nil {
+		return x.LimitOverrides
 	}
 	return nil
 }
@@ -1658,11 +1667,125 @@ func (x *RotateSecretResponse) GetPosition() string {
 	return ""
 }
 
+type OverrideLimitsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The revision of the key that is known; REVISION_REQUIRED without one.
+	Revision uint32 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Each 0 to 1,000,000,000; 0 leaves it to the provider.
+	Limits        *v1.ProviderLimits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverrideLimitsRequest) Reset() {
+	*x = OverrideLimitsRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverrideLimitsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverrideLimitsRequest) ProtoMessage() {}
+
+func (x *OverrideLimitsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverrideLimitsRequest.ProtoReflect.Descriptor instead.
+func (*OverrideLimitsRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *OverrideLimitsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OverrideLimitsRequest) GetRevision() uint32 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *OverrideLimitsRequest) GetLimits() *v1.ProviderLimits {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+type OverrideLimitsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           *Key                   `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Position      string                 `protobuf:"bytes,2,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OverrideLimitsResponse) Reset() {
+	*x = OverrideLimitsResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OverrideLimitsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OverrideLimitsResponse) ProtoMessage() {}
+
+func (x *OverrideLimitsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OverrideLimitsResponse.ProtoReflect.Descriptor instead.
+func (*OverrideLimitsResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *OverrideLimitsResponse) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *OverrideLimitsResponse) GetPosition() string {
+	if x != nil {
+		return x.Position
+	}
+	return ""
+}
+
 var File_kikigaki_key_v1_key_proto protoreflect.FileDescriptor
 
 const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\n" +
-	"\x19kikigaki/key/v1/key.proto\x12\x0fkikigaki.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkikigaki/event/v1/key.proto\"\xc8\x06\n" +
+	"\x19kikigaki/key/v1/key.proto\x12\x0fkikigaki.key.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bkikigaki/event/v1/key.proto\"\x94\a\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1694,7 +1817,8 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\told_limit\x18\x19 \x01(\bR\boldLimit\x127\n" +
 	"\arefused\x18\x1a \x01(\v2\x1d.kikigaki.event.v1.KeyRefusalR\arefused\x12<\n" +
 	"\vmodel_facts\x18\x1b \x01(\v2\x1b.kikigaki.key.v1.ModelFactsR\n" +
-	"modelFacts\"\xa7\x02\n" +
+	"modelFacts\x12J\n" +
+	"\x0flimit_overrides\x18  \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x0elimitOverrides\"\xa7\x02\n" +
 	"\n" +
 	"ModelFacts\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12%\n" +
@@ -1812,7 +1936,14 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\"Z\n" +
 	"\x14RotateSecretResponse\x12&\n" +
 	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition2\xa0\x06\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"~\n" +
+	"\x15OverrideLimitsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\rR\brevision\x129\n" +
+	"\x06limits\x18\x03 \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x06limits\"\\\n" +
+	"\x16OverrideLimitsResponse\x12&\n" +
+	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition2\x83\a\n" +
 	"\n" +
 	"KeyService\x12R\n" +
 	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12N\n" +
@@ -1824,7 +1955,8 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"GetKeyForm\x12\".kikigaki.key.v1.GetKeyFormRequest\x1a#.kikigaki.key.v1.GetKeyFormResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12c\n" +
 	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01\x12[\n" +
-	"\fRotateSecret\x12$.kikigaki.key.v1.RotateSecretRequest\x1a%.kikigaki.key.v1.RotateSecretResponseB:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
+	"\fRotateSecret\x12$.kikigaki.key.v1.RotateSecretRequest\x1a%.kikigaki.key.v1.RotateSecretResponse\x12a\n" +
+	"\x0eOverrideLimits\x12&.kikigaki.key.v1.OverrideLimitsRequest\x1a'.kikigaki.key.v1.OverrideLimitsResponseB:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
 
 var (
 	file_kikigaki_key_v1_key_proto_rawDescOnce sync.Once
@@ -1838,75 +1970,82 @@ func file_kikigaki_key_v1_key_proto_rawDescGZIP() []byte {
 	return file_kikigaki_key_v1_key_proto_rawDescData
 }
 
-var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kikigaki_key_v1_key_proto_goTypes = []any{
-	(*Key)(nil),                   // 0: kikigaki.key.v1.Key
-	(*ModelFacts)(nil),            // 1: kikigaki.key.v1.ModelFacts
-	(*KeyDraft)(nil),              // 2: kikigaki.key.v1.KeyDraft
-	(*CreateKeyRequest)(nil),      // 3: kikigaki.key.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),     // 4: kikigaki.key.v1.CreateKeyResponse
-	(*GetKeyRequest)(nil),         // 5: kikigaki.key.v1.GetKeyRequest
-	(*GetKeyResponse)(nil),        // 6: kikigaki.key.v1.GetKeyResponse
-	(*ListKeysRequest)(nil),       // 7: kikigaki.key.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),      // 8: kikigaki.key.v1.ListKeysResponse
-	(*UpdateKeyRequest)(nil),      // 9: kikigaki.key.v1.UpdateKeyRequest
-	(*UpdateKeyResponse)(nil),     // 10: kikigaki.key.v1.UpdateKeyResponse
-	(*VerifyKeyRequest)(nil),      // 11: kikigaki.key.v1.VerifyKeyRequest
-	(*VerifyKeyResponse)(nil),     // 12: kikigaki.key.v1.VerifyKeyResponse
-	(*GetKeyFormRequest)(nil),     // 13: kikigaki.key.v1.GetKeyFormRequest
-	(*GetKeyFormResponse)(nil),    // 14: kikigaki.key.v1.GetKeyFormResponse
-	(*KeyKindForm)(nil),           // 15: kikigaki.key.v1.KeyKindForm
-	(*KeyFormField)(nil),          // 16: kikigaki.key.v1.KeyFormField
-	(*DeleteKeyRequest)(nil),      // 17: kikigaki.key.v1.DeleteKeyRequest
-	(*DeleteKeyResponse)(nil),     // 18: kikigaki.key.v1.DeleteKeyResponse
-	(*ReleaseSecretRequest)(nil),  // 19: kikigaki.key.v1.ReleaseSecretRequest
-	(*ReleaseSecretResponse)(nil), // 20: kikigaki.key.v1.ReleaseSecretResponse
-	(*RotateSecretRequest)(nil),   // 21: kikigaki.key.v1.RotateSecretRequest
-	(*RotateSecretResponse)(nil),  // 22: kikigaki.key.v1.RotateSecretResponse
-	(*v1.ProviderLimits)(nil),     // 23: kikigaki.event.v1.ProviderLimits
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*v1.KeyRefusal)(nil),         // 25: kikigaki.event.v1.KeyRefusal
+	(*Key)(nil),                    // 0: kikigaki.key.v1.Key
+	(*ModelFacts)(nil),             // 1: kikigaki.key.v1.ModelFacts
+	(*KeyDraft)(nil),               // 2: kikigaki.key.v1.KeyDraft
+	(*CreateKeyRequest)(nil),       // 3: kikigaki.key.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),      // 4: kikigaki.key.v1.CreateKeyResponse
+	(*GetKeyRequest)(nil),          // 5: kikigaki.key.v1.GetKeyRequest
+	(*GetKeyResponse)(nil),         // 6: kikigaki.key.v1.GetKeyResponse
+	(*ListKeysRequest)(nil),        // 7: kikigaki.key.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),       // 8: kikigaki.key.v1.ListKeysResponse
+	(*UpdateKeyRequest)(nil),       // 9: kikigaki.key.v1.UpdateKeyRequest
+	(*UpdateKeyResponse)(nil),      // 10: kikigaki.key.v1.UpdateKeyResponse
+	(*VerifyKeyRequest)(nil),       // 11: kikigaki.key.v1.VerifyKeyRequest
+	(*VerifyKeyResponse)(nil),      // 12: kikigaki.key.v1.VerifyKeyResponse
+	(*GetKeyFormRequest)(nil),      // 13: kikigaki.key.v1.GetKeyFormRequest
+	(*GetKeyFormResponse)(nil),     // 14: kikigaki.key.v1.GetKeyFormResponse
+	(*KeyKindForm)(nil),            // 15: kikigaki.key.v1.KeyKindForm
+	(*KeyFormField)(nil),           // 16: kikigaki.key.v1.KeyFormField
+	(*DeleteKeyRequest)(nil),       // 17: kikigaki.key.v1.DeleteKeyRequest
+	(*DeleteKeyResponse)(nil),      // 18: kikigaki.key.v1.DeleteKeyResponse
+	(*ReleaseSecretRequest)(nil),   // 19: kikigaki.key.v1.ReleaseSecretRequest
+	(*ReleaseSecretResponse)(nil),  // 20: kikigaki.key.v1.ReleaseSecretResponse
+	(*RotateSecretRequest)(nil),    // 21: kikigaki.key.v1.RotateSecretRequest
+	(*RotateSecretResponse)(nil),   // 22: kikigaki.key.v1.RotateSecretResponse
+	(*OverrideLimitsRequest)(nil),  // 23: kikigaki.key.v1.OverrideLimitsRequest
+	(*OverrideLimitsResponse)(nil), // 24: kikigaki.key.v1.OverrideLimitsResponse
+	(*v1.ProviderLimits)(nil),      // 25: kikigaki.event.v1.ProviderLimits
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*v1.KeyRefusal)(nil),          // 27: kikigaki.event.v1.KeyRefusal
 }
 var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
-	23, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	24, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
-	24, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
-	25, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	25, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	26, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
+	26, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
+	27, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
 	1,  // 4: kikigaki.key.v1.Key.model_facts:type_name -> kikigaki.key.v1.ModelFacts
-	2,  // 5: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
-	0,  // 6: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 7: kikigaki.key.v1.GetKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 8: kikigaki.key.v1.ListKeysResponse.keys:type_name -> kikigaki.key.v1.Key
-	0,  // 9: kikigaki.key.v1.UpdateKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 10: kikigaki.key.v1.VerifyKeyResponse.key:type_name -> kikigaki.key.v1.Key
-	15, // 11: kikigaki.key.v1.GetKeyFormResponse.kinds:type_name -> kikigaki.key.v1.KeyKindForm
-	1,  // 12: kikigaki.key.v1.GetKeyFormResponse.models:type_name -> kikigaki.key.v1.ModelFacts
-	16, // 13: kikigaki.key.v1.KeyKindForm.fields:type_name -> kikigaki.key.v1.KeyFormField
-	0,  // 14: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
-	0,  // 15: kikigaki.key.v1.RotateSecretResponse.key:type_name -> kikigaki.key.v1.Key
-	3,  // 16: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
-	5,  // 17: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
-	7,  // 18: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
-	9,  // 19: kikigaki.key.v1.KeyService.UpdateKey:input_type -> kikigaki.key.v1.UpdateKeyRequest
-	11, // 20: kikigaki.key.v1.KeyService.VerifyKey:input_type -> kikigaki.key.v1.VerifyKeyRequest
-	13, // 21: kikigaki.key.v1.KeyService.GetKeyForm:input_type -> kikigaki.key.v1.GetKeyFormRequest
-	17, // 22: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
-	19, // 23: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
-	21, // 24: kikigaki.key.v1.KeyService.RotateSecret:input_type -> kikigaki.key.v1.RotateSecretRequest
-	4,  // 25: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
-	6,  // 26: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
-	8,  // 27: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
-	10, // 28: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
-	12, // 29: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
-	14, // 30: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
-	18, // 31: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
-	20, // 32: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
-	22, // 33: kikigaki.key.v1.KeyService.RotateSecret:output_type -> kikigaki.key.v1.RotateSecretResponse
-	25, // [25:34] is the sub-list for method output_type
-	16, // [16:25] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	25, // 5: kikigaki.key.v1.Key.limit_overrides:type_name -> kikigaki.event.v1.ProviderLimits
+	2,  // 6: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
+	0,  // 7: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 8: kikigaki.key.v1.GetKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 9: kikigaki.key.v1.ListKeysResponse.keys:type_name -> kikigaki.key.v1.Key
+	0,  // 10: kikigaki.key.v1.UpdateKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 11: kikigaki.key.v1.VerifyKeyResponse.key:type_name -> kikigaki.key.v1.Key
+	15, // 12: kikigaki.key.v1.GetKeyFormResponse.kinds:type_name -> kikigaki.key.v1.KeyKindForm
+	1,  // 13: kikigaki.key.v1.GetKeyFormResponse.models:type_name -> kikigaki.key.v1.ModelFacts
+	16, // 14: kikigaki.key.v1.KeyKindForm.fields:type_name -> kikigaki.key.v1.KeyFormField
+	0,  // 15: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
+	0,  // 16: kikigaki.key.v1.RotateSecretResponse.key:type_name -> kikigaki.key.v1.Key
+	25, // 17: kikigaki.key.v1.OverrideLimitsRequest.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	0,  // 18: kikigaki.key.v1.OverrideLimitsResponse.key:type_name -> kikigaki.key.v1.Key
+	3,  // 19: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
+	5,  // 20: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
+	7,  // 21: kikigaki.key.v1.KeyService.ListKeys:input_type -> kikigaki.key.v1.ListKeysRequest
+	9,  // 22: kikigaki.key.v1.KeyService.UpdateKey:input_type -> kikigaki.key.v1.UpdateKeyRequest
+	11, // 23: kikigaki.key.v1.KeyService.VerifyKey:input_type -> kikigaki.key.v1.VerifyKeyRequest
+	13, // 24: kikigaki.key.v1.KeyService.GetKeyForm:input_type -> kikigaki.key.v1.GetKeyFormRequest
+	17, // 25: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
+	19, // 26: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
+	21, // 27: kikigaki.key.v1.KeyService.RotateSecret:input_type -> kikigaki.key.v1.RotateSecretRequest
+	23, // 28: kikigaki.key.v1.KeyService.OverrideLimits:input_type -> kikigaki.key.v1.OverrideLimitsRequest
+	4,  // 29: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
+	6,  // 30: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
+	8,  // 31: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
+	10, // 32: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
+	12, // 33: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
+	14, // 34: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
+	18, // 35: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
+	20, // 36: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
+	22, // 37: kikigaki.key.v1.KeyService.RotateSecret:output_type -> kikigaki.key.v1.RotateSecretResponse
+	24, // 38: kikigaki.key.v1.KeyService.OverrideLimits:output_type -> kikigaki.key.v1.OverrideLimitsResponse
+	29, // [29:39] is the sub-list for method output_type
+	19, // [19:29] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_kikigaki_key_v1_key_proto_init() }
@@ -1921,7 +2060,7 @@ func file_kikigaki_key_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_key_v1_key_proto_rawDesc), len(file_kikigaki_key_v1_key_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,15 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	KeyService_CreateKey_FullMethodName     = "/kikigaki.key.v1.KeyService/CreateKey"
-	KeyService_GetKey_FullMethodName        = "/kikigaki.key.v1.KeyService/GetKey"
-	KeyService_ListKeys_FullMethodName      = "/kikigaki.key.v1.KeyService/ListKeys"
-	KeyService_UpdateKey_FullMethodName     = "/kikigaki.key.v1.KeyService/UpdateKey"
-	KeyService_VerifyKey_FullMethodName     = "/kikigaki.key.v1.KeyService/VerifyKey"
-	KeyService_GetKeyForm_FullMethodName    = "/kikigaki.key.v1.KeyService/GetKeyForm"
-	KeyService_DeleteKey_FullMethodName     = "/kikigaki.key.v1.KeyService/DeleteKey"
-	KeyService_ReleaseSecret_FullMethodName = "/kikigaki.key.v1.KeyService/ReleaseSecret"
-	KeyService_RotateSecret_FullMethodName  = "/kikigaki.key.v1.KeyService/RotateSecret"
+	KeyService_CreateKey_FullMethodName      = "/kikigaki.key.v1.KeyService/CreateKey"
+	KeyService_GetKey_FullMethodName         = "/kikigaki.key.v1.KeyService/GetKey"
+	KeyService_ListKeys_FullMethodName       = "/kikigaki.key.v1.KeyService/ListKeys"
+	KeyService_UpdateKey_FullMethodName      = "/kikigaki.key.v1.KeyService/UpdateKey"
+	KeyService_VerifyKey_FullMethodName      = "/kikigaki.key.v1.KeyService/VerifyKey"
+	KeyService_GetKeyForm_FullMethodName     = "/kikigaki.key.v1.KeyService/GetKeyForm"
+	KeyService_DeleteKey_FullMethodName      = "/kikigaki.key.v1.KeyService/DeleteKey"
+	KeyService_ReleaseSecret_FullMethodName  = "/kikigaki.key.v1.KeyService/ReleaseSecret"
+	KeyService_RotateSecret_FullMethodName   = "/kikigaki.key.v1.KeyService/RotateSecret"
+	KeyService_OverrideLimits_FullMethodName = "/kikigaki.key.v1.KeyService/OverrideLimits"
 )
 
 // KeyServiceClient is the client API for KeyService service.
@@ -68,6 +69,9 @@ type KeyServiceClient interface {
 	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
 	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
 	RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error)
+	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
+	// what the provider says. Zeros take it back. system_admin only.
+	OverrideLimits(ctx context.Context, in *OverrideLimitsRequest, opts ...grpc.CallOption) (*OverrideLimitsResponse, error)
 }
 
 type keyServiceClient struct {
@@ -168,6 +172,16 @@ func (c *keyServiceClient) RotateSecret(ctx context.Context, in *RotateSecretReq
 	return out, nil
 }
 
+func (c *keyServiceClient) OverrideLimits(ctx context.Context, in *OverrideLimitsRequest, opts ...grpc.CallOption) (*OverrideLimitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OverrideLimitsResponse)
+	err := c.cc.Invoke(ctx, KeyService_OverrideLimits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // KeyServiceServer is the server API for KeyService service.
 // All implementations must embed UnimplementedKeyServiceServer
 // for forward compatibility.
@@ -204,6 +218,9 @@ type KeyServiceServer interface {
 	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
 	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
 	RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error)
+	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
+	// what the provider says. Zeros take it back. system_admin only.
+	OverrideLimits(context.Context, *OverrideLimitsRequest) (*OverrideLimitsResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
 
@@ -240,6 +257,9 @@ func (UnimplementedKeyServiceServer) ReleaseSecret(context.Context, *ReleaseSecr
 }
 func (UnimplementedKeyServiceServer) RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateSecret not implemented")
+}
+func (UnimplementedKeyServiceServer) OverrideLimits(context.Context, *OverrideLimitsRequest) (*OverrideLimitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OverrideLimits not implemented")
 }
 func (UnimplementedKeyServiceServer) mustEmbedUnimplementedKeyServiceServer() {}
 func (UnimplementedKeyServiceServer) testEmbeddedByValue()                    {}
@@ -424,6 +444,24 @@ func _KeyService_RotateSecret_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_OverrideLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OverrideLimitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).OverrideLimits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_OverrideLimits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).OverrideLimits(ctx, req.(*OverrideLimitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // KeyService_ServiceDesc is the grpc.ServiceDesc for KeyService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -466,6 +504,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateSecret",
 			Handler:    _KeyService_RotateSecret_Handler,
+		},
+		{
+			MethodName: "OverrideLimits",
+			Handler:    _KeyService_OverrideLimits_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

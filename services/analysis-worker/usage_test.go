@@ -1,0 +1,74 @@
+package analysis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kikigaki/kikigaki/pkg/fault"
+	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
+	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
+)
+
+func TestUseIsThatOfTheLastMinute(t *testing.T) {
+	t.Parallel()
+	u, now := newUsage(), time.Now()
+	u.add("l", use{at: now.Add(-time.Minute), requests: 1, tokens: 100})
+	u.add("l", use{at: now.Add(-59 * time.Second), requests: 1})
+	u.add("l", use{at: now, tokens: 7})
+	u.add("other", use{at: now, requests: 9})
+	u.say("l", &eventv1.RateLimits{Tokens: 2}, now)
+	u.say("l", &eventv1.RateLimits{Tokens: 1}, now.Add(-time.Second))
+	u.say("l", nil, now.Add(time.Second))
+	total, said, at := u.sum("l", now)
+	if total.requests != 1 || total.tokens != 7 || said.GetTokens() != 2 || !at.Equal(now) {
+		t.Errorf("used %+v, said %v at %s", total, said, at)
+	}
+	if total, said, _ := u.sum("nothing", now); total.requests != 0 || said != nil {
+		t.Errorf("of an unknown lane: %+v, %v", total, said)
+	}
+}
+
+// Two replicas: one asks, both know.
+func TestTheLimitsOfAKeyAreKnownToEveryReplica(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, _ := w.worker()
+	second, _ := w.worker()
+	w.ended(first, w.request(t.Context(), first))
+	admin := identity.With(t.Context(), identity.Caller{Tenant: "a", AccountID: "root", Role: identity.RoleSystemAdmin})
+	for name, s := range map[string]*Service{"first": first, "second": second} {
+		var got *analysisv1.GetKeyLimitsResponse
+		w.eventually("the "+name+" to know", func() bool {
+			res, err := s.GetKeyLimits(admin, &analysisv1.GetKeyLimitsRequest{KeyId: "k"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = res
+			return res.GetSaid() != nil
+		})
+		if got.GetLane() != "lane" || got.GetUsedRequests() != 1 || got.GetUsedTokens() != 42 ||
+			got.GetSaid().GetRequestsLeft() != 499 || got.GetSaid().GetTokensLeft() != 0 || got.GetSaid().TokensLeft == nil ||
+			got.GetSaid().GetTokensFullIn().AsDuration() != time.Minute || got.GetEffective().GetTokensPerMinute() != 200_000 {
+			t.Errorf("the %s knows %v", name, got)
+		}
+	}
+	if _, err := first.GetKeyLimits(admin, &analysisv1.GetKeyLimitsRequest{KeyId: "other"}); !fault.Is(err, "NOT_FOUND") {
+		t.Errorf("an unknown key: %v", err)
+	}
+	user := identity.With(t.Context(), identity.Caller{Tenant: "a", AccountID: "ann", Role: identity.RoleUser})
+	if _, err := first.GetKeyLimits(user, &analysisv1.GetKeyLimitsRequest{KeyId: "k"}); !fault.Is(err, "FORBIDDEN") {
+		t.Errorf("a user: %v", err)
+	}
+}
+
+func TestWhatAnAdministratorSetsGoesFirst(t *testing.T) {
+	t.Parallel()
+	verified := &eventv1.ProviderLimits{RequestsPerMinute: 1, TokensPerMinute: 2, ContextWindow: 3}
+	said := &eventv1.RateLimits{Requests: 10, Tokens: 20}
+	set := &eventv1.ProviderLimits{TokensPerMinute: 200}
+	got := effectiveLimits(verified, said, set)
+	if got.GetRequestsPerMinute() != 10 || got.GetTokensPerMinute() != 200 || got.GetContextWindow() != 3 {
+		t.Errorf("got %v", got)
+	}
+}
