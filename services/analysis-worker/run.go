@@ -117,6 +117,7 @@ func (s *Service) finish(ctx context.Context, r Record, failed *ProviderError) e
 		return lenient(err)
 	case failed != nil:
 		s.meters.end(ctx, r, StateFailed, failed.Code)
+		s.doubt(ctx, r, failed)
 	default:
 		s.meters.end(ctx, r, StateCompleted, "")
 	}

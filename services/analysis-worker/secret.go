@@ -13,6 +13,7 @@ import (
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
+	"github.com/kikigaki/kikigaki/services/internal/identity"
 	"github.com/kikigaki/kikigaki/services/internal/llm"
 )
 
@@ -145,4 +146,20 @@ func (s *Service) replaced(ctx context.Context, r Record, q question, refused er
 	}
 	now, err := s.keyNow(ctx, r)
 	return err == nil && now.GetSecretVersion() > q.release.GetSecretVersion()
+}
+
+// doubtTime bounds saying that a key has made trouble.
+const doubtTime = 5 * time.Second
+
+// doubt says that a key was refused or has nothing left to spend, so that administrators hear of it today. When it cannot be
+// said the daily check finds out.
+func (s *Service) doubt(ctx context.Context, r Record, failed *ProviderError) {
+	if failed.Code != codeAuth && failed.Code != codeCredit {
+		return
+	}
+	ctx, cancel := context.WithTimeout(identity.AsService(ctx, r.Tenant), doubtTime)
+	defer cancel()
+	if _, err := s.deps.Keys.RecheckKey(ctx, &keyv1.RecheckKeyRequest{Id: r.Key.ID}); err != nil {
+		s.log.DebugContext(ctx, "a key that makes trouble was not told of", "key", r.Key.ID, "error", err)
+	}
 }

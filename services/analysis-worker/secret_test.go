@@ -147,3 +147,25 @@ func TestADeletedKeyIsNotAskedWith(t *testing.T) {
 		t.Errorf("deleted, the key was asked with %d times", after-before)
 	}
 }
+
+func TestAKeyThatIsRefusedIsDoubted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, _ := w.worker()
+	doubted := func() int {
+		w.others.mu.Lock()
+		defer w.others.mu.Unlock()
+		return w.others.doubted
+	}
+	w.ended(s, w.request(t.Context(), s))
+	w.provider.set(http.StatusBadRequest, nil)
+	w.ended(s, w.request(t.Context(), s))
+	if n := doubted(); n != 0 {
+		t.Errorf("without a reason it was doubted %d times", n)
+	}
+	w.provider.set(http.StatusUnauthorized, nil)
+	w.ended(s, w.request(t.Context(), s))
+	if n := doubted(); n != 1 {
+		t.Errorf("it was doubted %d times", n)
+	}
+}

@@ -186,6 +186,14 @@ type others struct {
 	released []uint32 // versions of the secret
 	version  uint32
 	asked    func() // when a transcript is asked for
+	doubted  int
+}
+
+func (o *others) RecheckKey(context.Context, *keyv1.RecheckKeyRequest) (*keyv1.RecheckKeyResponse, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.doubted++
+	return &keyv1.RecheckKeyResponse{}, nil
 }
 
 func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*keyv1.ReleaseSecretResponse, error) {

@@ -13,8 +13,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/proto/subject"
 	"github.com/kikigaki/kikigaki/services/internal/ids"
 	keys "github.com/kikigaki/kikigaki/services/key-registry"
@@ -211,5 +213,36 @@ func TestTheEndOfAModelAndOfCreditAreToldOf(t *testing.T) {
 	b.one()
 	if got := b.told(); !slices.Equal(got, []string{"key_out_of_credit", "model_shutdown"}) {
 		t.Errorf("told is %q", got)
+	}
+}
+
+// A worker meets a key without credit: the provider is asked at once, and administrators are told, once however often it
+// is met.
+func TestAKeyThatMakesTroubleIsCheckedAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	here, there := b.one(), b.one()
+	k := create(t, here, draft("Main"))
+	before := len(b.asked())
+	b.close(429)
+	if err := there.Follower().Newest(t.Context(), stream.NewGuard(subject.Keys, subject.KeyGuard("a"))); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for _, s := range []*keys.Service{here, there} {
+			if _, err := s.RecheckKey(service(t, "a", worker), &keyv1.RecheckKeyRequest{Id: k.GetId()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, "the alert", func() bool { return slices.Equal(b.told(), []string{"key_out_of_credit"}) })
+	if n := len(b.asked()) - before; n != 1 {
+		t.Errorf("the provider was asked %d times", n)
+	}
+	if _, err := here.RecheckKey(admin(t), &keyv1.RecheckKeyRequest{Id: k.GetId()}); !fault.Is(err, "FORBIDDEN") {
+		t.Errorf("an administrator: %v", err)
+	}
+	if _, err := here.RecheckKey(service(t, "b", worker), &keyv1.RecheckKeyRequest{Id: k.GetId()}); !fault.Is(err, "NOT_FOUND") {
+		t.Errorf("of another tenant: %v", err)
 	}
 }

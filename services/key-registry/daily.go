@@ -10,6 +10,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/view"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
+	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
 
@@ -86,12 +87,67 @@ func (s *Service) checks() checks {
 func (s *Service) check(ctx context.Context, o owned) error {
 	k, err := s.newest(ctx, o.tenant, o.key.GetId())
 	if err == nil && checkDue(k, time.Now()) {
-		_, _, err = s.reverify(ctx, identity.Caller{Tenant: o.tenant, Service: Name}, k.GetId())
+		err = s.checkNow(ctx, o.tenant, k.GetId())
 	}
+	return harmless(err)
+}
+
+func harmless(err error) error {
 	for _, code := range []string{"KEY_REFUSED", "NOT_FOUND", "REVISION_STALE"} {
 		if fault.Is(err, code) {
 			return nil
 		}
 	}
 	return err
+}
+
+// checkNow asks, and tells at once of what administrators have to see to.
+func (s *Service) checkNow(ctx context.Context, tenant, id string) error {
+	k, _, err := s.reverify(ctx, identity.Caller{Tenant: tenant, Service: Name}, id)
+	if k == nil {
+		return err
+	}
+	for _, a := range alertsOf(k, time.Now()) {
+		if err := s.raise(ctx, owned{tenant, k}, a); err != nil {
+			s.log.WarnContext(ctx, "an alert could not be told and is tried again", "tenant", tenant, "key", id, "error", err)
+		}
+	}
+	return err
+}
+
+// RecheckKey has a key checked soon; see the contract. Nobody waits for it: the provider may take its time.
+func (s *Service) RecheckKey(ctx context.Context, req *keyv1.RecheckKeyRequest) (*keyv1.RecheckKeyResponse, error) {
+	caller, err := identity.RequireService(ctx, worker)
+	if err != nil {
+		return nil, err
+	}
+	k, err := s.get(caller.Tenant, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.recheck <- owned{caller.Tenant, k}:
+	default: // so many wait that the daily check has to do
+	}
+	return &keyv1.RecheckKeyResponse{}, nil
+}
+
+// maxRecheck is how many keys may wait to be checked soon.
+const maxRecheck = 64
+
+// recheckAll checks the keys that somebody has had trouble with, until the replica stops.
+func (s *Service) recheckAll(ctx context.Context) {
+	for {
+		select {
+		case o := <-s.recheck:
+			if !s.takeCheck(ctx, o) {
+				continue
+			}
+			if err := harmless(s.checkNow(ctx, o.tenant, o.key.GetId())); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "a key could not be checked", "tenant", o.tenant, "key", o.key.GetId(), "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }

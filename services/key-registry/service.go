@@ -58,6 +58,7 @@ type Service struct {
 	cfg      Config
 	log      *slog.Logger
 	facts    *stream.Log
+	recheck  chan owned // keys that somebody has had trouble with
 	sealer   *seal.Sealer
 	models   *models.Table
 	follower *follow.Follower
@@ -78,6 +79,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, sealer: sealer, models: table, log: deps.Logger.With("service", Name), facts: deps.Log,
+		recheck: make(chan owned, maxRecheck),
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),

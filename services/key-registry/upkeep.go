@@ -25,7 +25,7 @@ type upkeep struct {
 
 func (s *Service) newUpkeep() *upkeep {
 	return &upkeep{ready: s.follower.Ready, duties: []func(context.Context){
-		s.resealAll, s.auditAll, s.alertAll(map[string]bool{}), s.checks().round,
+		s.resealAll, s.auditAll, s.alertAll(map[string]bool{}), s.checks().round, s.recheckAll,
 	}}
 }
 

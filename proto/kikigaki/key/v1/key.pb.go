@@ -1781,6 +1781,86 @@ func (x *OverrideLimitsResponse) GetPosition() string {
 	return ""
 }
 
+type RecheckKeyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecheckKeyRequest) Reset() {
+	*x = RecheckKeyRequest{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecheckKeyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecheckKeyRequest) ProtoMessage() {}
+
+func (x *RecheckKeyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecheckKeyRequest.ProtoReflect.Descriptor instead.
+func (*RecheckKeyRequest) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *RecheckKeyRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type RecheckKeyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecheckKeyResponse) Reset() {
+	*x = RecheckKeyResponse{}
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecheckKeyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecheckKeyResponse) ProtoMessage() {}
+
+func (x *RecheckKeyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kikigaki_key_v1_key_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecheckKeyResponse.ProtoReflect.Descriptor instead.
+func (*RecheckKeyResponse) Descriptor() ([]byte, []int) {
+	return file_kikigaki_key_v1_key_proto_rawDescGZIP(), []int{26}
+}
+
 var File_kikigaki_key_v1_key_proto protoreflect.FileDescriptor
 
 const file_kikigaki_key_v1_key_proto_rawDesc = "" +
@@ -1943,7 +2023,10 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"\x06limits\x18\x03 \x01(\v2!.kikigaki.event.v1.ProviderLimitsR\x06limits\"\\\n" +
 	"\x16OverrideLimitsResponse\x12&\n" +
 	"\x03key\x18\x01 \x01(\v2\x14.kikigaki.key.v1.KeyR\x03key\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\tR\bposition2\x83\a\n" +
+	"\bposition\x18\x02 \x01(\tR\bposition\"#\n" +
+	"\x11RecheckKeyRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x14\n" +
+	"\x12RecheckKeyResponse2\xdf\a\n" +
 	"\n" +
 	"KeyService\x12R\n" +
 	"\tCreateKey\x12!.kikigaki.key.v1.CreateKeyRequest\x1a\".kikigaki.key.v1.CreateKeyResponse\x12N\n" +
@@ -1955,7 +2038,9 @@ const file_kikigaki_key_v1_key_proto_rawDesc = "" +
 	"GetKeyForm\x12\".kikigaki.key.v1.GetKeyFormRequest\x1a#.kikigaki.key.v1.GetKeyFormResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\tDeleteKey\x12!.kikigaki.key.v1.DeleteKeyRequest\x1a\".kikigaki.key.v1.DeleteKeyResponse\x12c\n" +
 	"\rReleaseSecret\x12%.kikigaki.key.v1.ReleaseSecretRequest\x1a&.kikigaki.key.v1.ReleaseSecretResponse\"\x03\x90\x02\x01\x12[\n" +
-	"\fRotateSecret\x12$.kikigaki.key.v1.RotateSecretRequest\x1a%.kikigaki.key.v1.RotateSecretResponse\x12a\n" +
+	"\fRotateSecret\x12$.kikigaki.key.v1.RotateSecretRequest\x1a%.kikigaki.key.v1.RotateSecretResponse\x12Z\n" +
+	"\n" +
+	"RecheckKey\x12\".kikigaki.key.v1.RecheckKeyRequest\x1a#.kikigaki.key.v1.RecheckKeyResponse\"\x03\x90\x02\x02\x12a\n" +
 	"\x0eOverrideLimits\x12&.kikigaki.key.v1.OverrideLimitsRequest\x1a'.kikigaki.key.v1.OverrideLimitsResponseB:Z8github.com/kikigaki/kikigaki/proto/kikigaki/key/v1;keyv1b\x06proto3"
 
 var (
@@ -1970,7 +2055,7 @@ func file_kikigaki_key_v1_key_proto_rawDescGZIP() []byte {
 	return file_kikigaki_key_v1_key_proto_rawDescData
 }
 
-var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_kikigaki_key_v1_key_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_kikigaki_key_v1_key_proto_goTypes = []any{
 	(*Key)(nil),                    // 0: kikigaki.key.v1.Key
 	(*ModelFacts)(nil),             // 1: kikigaki.key.v1.ModelFacts
@@ -1997,17 +2082,19 @@ var file_kikigaki_key_v1_key_proto_goTypes = []any{
 	(*RotateSecretResponse)(nil),   // 22: kikigaki.key.v1.RotateSecretResponse
 	(*OverrideLimitsRequest)(nil),  // 23: kikigaki.key.v1.OverrideLimitsRequest
 	(*OverrideLimitsResponse)(nil), // 24: kikigaki.key.v1.OverrideLimitsResponse
-	(*v1.ProviderLimits)(nil),      // 25: kikigaki.event.v1.ProviderLimits
-	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
-	(*v1.KeyRefusal)(nil),          // 27: kikigaki.event.v1.KeyRefusal
+	(*RecheckKeyRequest)(nil),      // 25: kikigaki.key.v1.RecheckKeyRequest
+	(*RecheckKeyResponse)(nil),     // 26: kikigaki.key.v1.RecheckKeyResponse
+	(*v1.ProviderLimits)(nil),      // 27: kikigaki.event.v1.ProviderLimits
+	(*timestamppb.Timestamp)(nil),  // 28: google.protobuf.Timestamp
+	(*v1.KeyRefusal)(nil),          // 29: kikigaki.event.v1.KeyRefusal
 }
 var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
-	25, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
-	26, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
-	26, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
-	27, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
+	27, // 0: kikigaki.key.v1.Key.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	28, // 1: kikigaki.key.v1.Key.verified_at:type_name -> google.protobuf.Timestamp
+	28, // 2: kikigaki.key.v1.Key.shutdown_date:type_name -> google.protobuf.Timestamp
+	29, // 3: kikigaki.key.v1.Key.refused:type_name -> kikigaki.event.v1.KeyRefusal
 	1,  // 4: kikigaki.key.v1.Key.model_facts:type_name -> kikigaki.key.v1.ModelFacts
-	25, // 5: kikigaki.key.v1.Key.limit_overrides:type_name -> kikigaki.event.v1.ProviderLimits
+	27, // 5: kikigaki.key.v1.Key.limit_overrides:type_name -> kikigaki.event.v1.ProviderLimits
 	2,  // 6: kikigaki.key.v1.CreateKeyRequest.draft:type_name -> kikigaki.key.v1.KeyDraft
 	0,  // 7: kikigaki.key.v1.CreateKeyResponse.key:type_name -> kikigaki.key.v1.Key
 	0,  // 8: kikigaki.key.v1.GetKeyResponse.key:type_name -> kikigaki.key.v1.Key
@@ -2019,7 +2106,7 @@ var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
 	16, // 14: kikigaki.key.v1.KeyKindForm.fields:type_name -> kikigaki.key.v1.KeyFormField
 	0,  // 15: kikigaki.key.v1.ReleaseSecretResponse.key:type_name -> kikigaki.key.v1.Key
 	0,  // 16: kikigaki.key.v1.RotateSecretResponse.key:type_name -> kikigaki.key.v1.Key
-	25, // 17: kikigaki.key.v1.OverrideLimitsRequest.limits:type_name -> kikigaki.event.v1.ProviderLimits
+	27, // 17: kikigaki.key.v1.OverrideLimitsRequest.limits:type_name -> kikigaki.event.v1.ProviderLimits
 	0,  // 18: kikigaki.key.v1.OverrideLimitsResponse.key:type_name -> kikigaki.key.v1.Key
 	3,  // 19: kikigaki.key.v1.KeyService.CreateKey:input_type -> kikigaki.key.v1.CreateKeyRequest
 	5,  // 20: kikigaki.key.v1.KeyService.GetKey:input_type -> kikigaki.key.v1.GetKeyRequest
@@ -2030,19 +2117,21 @@ var file_kikigaki_key_v1_key_proto_depIdxs = []int32{
 	17, // 25: kikigaki.key.v1.KeyService.DeleteKey:input_type -> kikigaki.key.v1.DeleteKeyRequest
 	19, // 26: kikigaki.key.v1.KeyService.ReleaseSecret:input_type -> kikigaki.key.v1.ReleaseSecretRequest
 	21, // 27: kikigaki.key.v1.KeyService.RotateSecret:input_type -> kikigaki.key.v1.RotateSecretRequest
-	23, // 28: kikigaki.key.v1.KeyService.OverrideLimits:input_type -> kikigaki.key.v1.OverrideLimitsRequest
-	4,  // 29: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
-	6,  // 30: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
-	8,  // 31: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
-	10, // 32: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
-	12, // 33: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
-	14, // 34: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
-	18, // 35: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
-	20, // 36: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
-	22, // 37: kikigaki.key.v1.KeyService.RotateSecret:output_type -> kikigaki.key.v1.RotateSecretResponse
-	24, // 38: kikigaki.key.v1.KeyService.OverrideLimits:output_type -> kikigaki.key.v1.OverrideLimitsResponse
-	29, // [29:39] is the sub-list for method output_type
-	19, // [19:29] is the sub-list for method input_type
+	25, // 28: kikigaki.key.v1.KeyService.RecheckKey:input_type -> kikigaki.key.v1.RecheckKeyRequest
+	23, // 29: kikigaki.key.v1.KeyService.OverrideLimits:input_type -> kikigaki.key.v1.OverrideLimitsRequest
+	4,  // 30: kikigaki.key.v1.KeyService.CreateKey:output_type -> kikigaki.key.v1.CreateKeyResponse
+	6,  // 31: kikigaki.key.v1.KeyService.GetKey:output_type -> kikigaki.key.v1.GetKeyResponse
+	8,  // 32: kikigaki.key.v1.KeyService.ListKeys:output_type -> kikigaki.key.v1.ListKeysResponse
+	10, // 33: kikigaki.key.v1.KeyService.UpdateKey:output_type -> kikigaki.key.v1.UpdateKeyResponse
+	12, // 34: kikigaki.key.v1.KeyService.VerifyKey:output_type -> kikigaki.key.v1.VerifyKeyResponse
+	14, // 35: kikigaki.key.v1.KeyService.GetKeyForm:output_type -> kikigaki.key.v1.GetKeyFormResponse
+	18, // 36: kikigaki.key.v1.KeyService.DeleteKey:output_type -> kikigaki.key.v1.DeleteKeyResponse
+	20, // 37: kikigaki.key.v1.KeyService.ReleaseSecret:output_type -> kikigaki.key.v1.ReleaseSecretResponse
+	22, // 38: kikigaki.key.v1.KeyService.RotateSecret:output_type -> kikigaki.key.v1.RotateSecretResponse
+	26, // 39: kikigaki.key.v1.KeyService.RecheckKey:output_type -> kikigaki.key.v1.RecheckKeyResponse
+	24, // 40: kikigaki.key.v1.KeyService.OverrideLimits:output_type -> kikigaki.key.v1.OverrideLimitsResponse
+	30, // [30:41] is the sub-list for method output_type
+	19, // [19:30] is the sub-list for method input_type
 	19, // [19:19] is the sub-list for extension type_name
 	19, // [19:19] is the sub-list for extension extendee
 	0,  // [0:19] is the sub-list for field type_name
@@ -2060,7 +2149,7 @@ func file_kikigaki_key_v1_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kikigaki_key_v1_key_proto_rawDesc), len(file_kikigaki_key_v1_key_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -30,6 +30,7 @@ const (
 	KeyService_DeleteKey_FullMethodName      = "/kikigaki.key.v1.KeyService/DeleteKey"
 	KeyService_ReleaseSecret_FullMethodName  = "/kikigaki.key.v1.KeyService/ReleaseSecret"
 	KeyService_RotateSecret_FullMethodName   = "/kikigaki.key.v1.KeyService/RotateSecret"
+	KeyService_RecheckKey_FullMethodName     = "/kikigaki.key.v1.KeyService/RecheckKey"
 	KeyService_OverrideLimits_FullMethodName = "/kikigaki.key.v1.KeyService/OverrideLimits"
 )
 
@@ -69,6 +70,9 @@ type KeyServiceClient interface {
 	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
 	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
 	RotateSecret(ctx context.Context, in *RotateSecretRequest, opts ...grpc.CallOption) (*RotateSecretResponse, error)
+	// RecheckKey has the provider asked soon whether it still accepts a key, because it has just refused it or has nothing left
+	// to spend. It is asked at most every 10 minutes. The analysis-worker alone.
+	RecheckKey(ctx context.Context, in *RecheckKeyRequest, opts ...grpc.CallOption) (*RecheckKeyResponse, error)
 	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
 	// what the provider says. Zeros take it back. system_admin only.
 	OverrideLimits(ctx context.Context, in *OverrideLimitsRequest, opts ...grpc.CallOption) (*OverrideLimitsResponse, error)
@@ -172,6 +176,16 @@ func (c *keyServiceClient) RotateSecret(ctx context.Context, in *RotateSecretReq
 	return out, nil
 }
 
+func (c *keyServiceClient) RecheckKey(ctx context.Context, in *RecheckKeyRequest, opts ...grpc.CallOption) (*RecheckKeyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RecheckKeyResponse)
+	err := c.cc.Invoke(ctx, KeyService_RecheckKey_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *keyServiceClient) OverrideLimits(ctx context.Context, in *OverrideLimitsRequest, opts ...grpc.CallOption) (*OverrideLimitsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(OverrideLimitsResponse)
@@ -218,6 +232,9 @@ type KeyServiceServer interface {
 	// model as by CreateKey (KEY_REFUSED, KEY_UNREACHABLE otherwise, and nothing changes). What waits goes on with the new
 	// one. REVISION_STALE when the key has changed since the revision that is known. system_admin only.
 	RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error)
+	// RecheckKey has the provider asked soon whether it still accepts a key, because it has just refused it or has nothing left
+	// to spend. It is asked at most every 10 minutes. The analysis-worker alone.
+	RecheckKey(context.Context, *RecheckKeyRequest) (*RecheckKeyResponse, error)
 	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
 	// what the provider says. Zeros take it back. system_admin only.
 	OverrideLimits(context.Context, *OverrideLimitsRequest) (*OverrideLimitsResponse, error)
@@ -257,6 +274,9 @@ func (UnimplementedKeyServiceServer) ReleaseSecret(context.Context, *ReleaseSecr
 }
 func (UnimplementedKeyServiceServer) RotateSecret(context.Context, *RotateSecretRequest) (*RotateSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateSecret not implemented")
+}
+func (UnimplementedKeyServiceServer) RecheckKey(context.Context, *RecheckKeyRequest) (*RecheckKeyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RecheckKey not implemented")
 }
 func (UnimplementedKeyServiceServer) OverrideLimits(context.Context, *OverrideLimitsRequest) (*OverrideLimitsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method OverrideLimits not implemented")
@@ -444,6 +464,24 @@ func _KeyService_RotateSecret_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _KeyService_RecheckKey_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RecheckKeyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(KeyServiceServer).RecheckKey(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: KeyService_RecheckKey_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(KeyServiceServer).RecheckKey(ctx, req.(*RecheckKeyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _KeyService_OverrideLimits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(OverrideLimitsRequest)
 	if err := dec(in); err != nil {
@@ -504,6 +542,10 @@ var KeyService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateSecret",
 			Handler:    _KeyService_RotateSecret_Handler,
+		},
+		{
+			MethodName: "RecheckKey",
+			Handler:    _KeyService_RecheckKey_Handler,
 		},
 		{
 			MethodName: "OverrideLimits",
