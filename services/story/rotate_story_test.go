@@ -90,7 +90,9 @@ func aDeletedKeyIsNeverUsedAgain(s stage) {
 	key := admin.key(w.base)
 	prompt := admin.prompt(key, "about")
 	begun := len(w.provider.Ledger())
-	w.provider.Script(simulator.Fault{Status: http.StatusServiceUnavailable, Hang: 4 * time.Second, Times: 1 << 20})
+	w.provider.Script(simulator.Fault{ // what is there when the key goes is there for seconds, and then asks again
+		Status: http.StatusTooManyRequests, Header: map[string]string{"Retry-After": "1"}, Hang: 4 * time.Second, Times: 1 << 20,
+	})
 	queued := admin.queue(prompt, waiting())
 	const atOnce = 4
 	until(t, "the provider has as many as it gets at once", 30*time.Second, func() bool {
