@@ -56,8 +56,8 @@ type Group[R any] struct {
 	settles map[stream.Guard]*settling[R]
 	bytes   int
 	running bool   // Run is there
-	writing bool   // somebody has the turn to write: Run, or who handed in a request while nobody had it
-	missed  bool   // somebody wanted the turn since
+	writing int    // how many have a turn to write: Run, or who handed in a request while there was one
+	missed  bool   // somebody wanted a turn since
 	letting bool   // somebody waits for the view, to let go what is settling
 	newest  uint64 // of what has settled
 	closed  bool
@@ -113,27 +113,31 @@ func (g *Group[R]) Run(ctx context.Context) {
 	}
 }
 
-// begin takes the turn to write, of which there is one: what comes meanwhile waits, and is brought together.
+// turns is how many rounds are on their way at the same time: while one is on the disk the next is decided. What comes
+// meanwhile waits, and is brought together.
+const turns = 2
+
+// begin takes a turn to write.
 func (g *Group[R]) begin() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.turn()
 }
 
-// turn takes the turn, under the lock; not before Run is there, and not after it.
+// turn takes a turn, under the lock; not before Run is there, and not after it.
 func (g *Group[R]) turn() bool {
-	if g.writing {
+	if g.writing == turns {
 		g.missed = true
 	}
-	if g.writing || !g.running || g.closed {
+	if g.writing == turns || !g.running || g.closed {
 		return false
 	}
-	g.writing = true
+	g.writing++
 	g.work.Add(1)
 	return true
 }
 
-// round writes what can be written, and gives the turn back. It tells whether there was anything.
+// round writes what can be written, and gives its turn back. It tells whether there was anything.
 func (g *Group[R]) round(run context.Context) bool {
 	taken := g.take()
 	if len(taken) > 0 {
@@ -144,7 +148,8 @@ func (g *Group[R]) round(run context.Context) bool {
 	if (len(taken) > 0 || g.missed) && len(g.order) > 0 {
 		g.poke()
 	}
-	g.writing, g.missed = false, false
+	g.writing--
+	g.missed = false
 	g.work.Done()
 	return len(taken) > 0
 }
@@ -189,7 +194,7 @@ func late(ctx context.Context) error {
 
 var errClosed = errors.New("follow: the group has ended")
 
-// enter puts a request among those that wait; room is what to wait for when there is none. Where nobody writes, the turn
+// enter puts a request among those that wait; room is what to wait for when there is none. Where there is a turn, it
 // is whose request it is: nobody has to be woken for a lone request.
 func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{}, mine bool, err error) {
 	g.mu.Lock()
