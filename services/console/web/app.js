@@ -215,7 +215,7 @@ function hear(n) {
 const title = n => line(t(`notify.${n.type}.title`), n.error && errorTitle({ ...n.error, status: n.error.params?.status }, n.error.params?.keyKind))
 const about = n => alerts(n) ? t(`notify.${n.type}`, { key: n.key?.name, ...n.params }) : line(n.call?.label || n.callId, when(n.call?.startedAt), nameOf(n.call?.agentAccount), n.prompt?.name)
 const cross = n => h('button', { class: 'bare', 'data-act': 'close', 'aria-label': t('action.close'), onclick: () => { n.off = true; failed(n) ? mark({ ack: n.id }) : renderNews() } }, '×')
-const item = (tag, n, ...more) => h(tag, { class: `news ${n.type.split('.')[1]} ${n.seen ? '' : 'new'}`, role: tag === 'div' && failed(n) && 'alert' },
+const item = (tag, n, ...more) => h(tag, { class: `news ${failed(n) ? 'failed' : n.type.split('.')[1]} ${n.seen ? '' : 'new'}`, role: tag === 'div' && failed(n) && 'alert' },
   h('a', { href: '#' + (alerts(n) ? '/keys' : path('calls', n.callId, n.analysisId)) }, h('strong', {}, title(n)), h('span', {}, about(n))), more)
 function renderNews() {
   const waiting = S.news.filter(n => n.strip && !n.off), n = waiting.find(failed) ?? waiting.at(-1), unseen = S.news.filter(one => !one.seen).length
