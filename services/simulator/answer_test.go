@@ -22,8 +22,14 @@ func TestAnAnswerComesWithAllThatIsKnown(t *testing.T) {
 	if got.Usage.InputTokens <= 0 || got.Usage.OutputTokens <= 0 {
 		t.Errorf("usage %+v", got.Usage)
 	}
-	if want := (llm.Limits{RequestsPerMinute: 10_000, TokensPerMinute: 2_000_000, Organization: "org-north"}); got.Limits != want {
-		t.Errorf("limits %+v", got.Limits)
+	limits := got.Limits
+	if limits.TokensLeft < 1_990_000 || limits.TokensLeft >= 2_000_000 || limits.RequestsFullIn <= 0 || limits.TokensFullIn <= 0 {
+		t.Errorf("what is left: %+v", limits)
+	}
+	limits.TokensLeft, limits.RequestsFullIn, limits.TokensFullIn = 0, 0, 0
+	want := llm.Limits{RequestsPerMinute: 10_000, TokensPerMinute: 2_000_000, RequestsLeft: 9_999, Organization: "org-north"}
+	if limits != want {
+		t.Errorf("limits %+v", limits)
 	}
 	ledger := b.Ledger()
 	if len(ledger) != 1 || ledger[0].ClientRequestID != "run-1" || !ledger[0].Answered || ledger[0].Organization != "org-north" {

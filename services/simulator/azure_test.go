@@ -68,7 +68,7 @@ func TestServersOfOnesOwnSayNoInTheirOwnForm(t *testing.T) {
 		known := b.client(t, llm.Config{Secret: goodSecret, OldLimit: true})
 		before := b.asked()
 		got, err := known.Complete(t.Context(), about("sim-large", dialogue))
-		if err != nil || b.asked() != before+1 || got.Limits != (llm.Limits{}) {
+		if err != nil || b.asked() != before+1 || got.Limits != (llm.Limits{RequestsLeft: -1, TokensLeft: -1}) {
 			t.Errorf("%s: remembered: %v, %d requests, %+v", flavour, err, b.asked()-before, got.Limits)
 		}
 		e := refused(t, known, about("nothing", dialogue))
