@@ -23,7 +23,7 @@ type GroupConfig[R any] struct {
 	// Decide looks at the view and says what one event comes of all the requests under one guard, which came in this
 	// order; nil for nothing. Behind what the view has come the events of those that are settling: they are on the log, but not
 	// in the view yet. What becomes of each request it writes into the request. Its error is everybody's. It may
-	// be called several times for the same requests.
+	// be called several times for the same requests, and for different guards at the same time.
 	Decide func(tx *view.Tx, settling, requests []R) (*stream.Event, error)
 	// NewID makes an event's id.
 	NewID func() string
@@ -33,16 +33,17 @@ type GroupConfig[R any] struct {
 	MaxEvent, MaxRequests int
 	// MaxWaiting bounds the bytes of all requests that wait; more of them wait outside.
 	MaxWaiting int
-	// Worthwhile is how many writes a batch needs to be faster than one after the other; see [stream.Log.AppendAll].
+	// Worthwhile is how many writes a batch needs to be faster than each by itself; see [stream.Log.AppendAll].
 	Worthwhile int
 }
 
-// Group takes requests to write and brings together what waits: while one write is on its way to the disk, what comes
+// Group takes requests to write and brings together what waits: while writes are on their way to the disk, what comes
 // under one guard becomes one event, and what comes under many becomes one batch, or goes out together where they are few.
-// While nothing waits a request is a write of its own, by whoever hands it in, at once. It decides upon the view as it is, and what it has written since, and lets the compare-and-set say
-// whether that was the newest state; only who is refused asks the leader. Nobody waits for the view to take in what is
-// written: reads do ([Follower.WaitPosition]). A request that is refused, or whose fate is unknown, goes on by itself as
-// [Follower.Commit] does, so that it holds nobody else up; what comes under its guard meanwhile waits, and stays behind it.
+// While nothing waits a request is a write of its own, by whoever hands it in, at once. A group decides upon the view as it
+// is, and what it has written since, and lets the compare-and-set say whether that was the newest state; only who is refused
+// asks the leader. Nobody waits for the view to take in what is written: reads do ([Follower.WaitPosition]). A request that
+// is refused, or whose fate is unknown, goes on by itself as [Follower.Commit] does, so that it holds nobody else up; what
+// comes under its guard meanwhile waits, and stays behind it.
 type Group[R any] struct {
 	cfg  GroupConfig[R]
 	wake chan struct{} // something waits

@@ -155,9 +155,7 @@ func (s *source) want(sequence uint64) {
 	if s.linger == 0 {
 		return
 	}
-	for before := s.wanted.Load(); before < sequence && !s.wanted.CompareAndSwap(before, sequence); before = s.wanted.Load() {
-		continue
-	}
+	raise(&s.wanted, sequence)
 	select {
 	case s.hurry <- struct{}{}:
 	default:

@@ -3,6 +3,7 @@ package follow
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
@@ -125,11 +126,13 @@ func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, d
 }
 
 // acknowledged remembers that something of this follower's own is on the log.
-func (f *Follower) acknowledged(name string, sequence uint64) {
-	own := &f.sources[name].own
+func (f *Follower) acknowledged(name string, sequence uint64) { raise(&f.sources[name].own, sequence) }
+
+// raise sets a sequence that never goes back.
+func raise(at *atomic.Uint64, to uint64) {
 	for {
-		before := own.Load()
-		if before >= sequence || own.CompareAndSwap(before, sequence) {
+		before := at.Load()
+		if before >= to || at.CompareAndSwap(before, to) {
 			return
 		}
 	}
