@@ -175,8 +175,30 @@ func (s *Service) GetKeyLimits(
 	if said != nil {
 		out.SaidAt = timestamppb.New(at)
 	}
-	out.SharedWith, err = s.sharing(caller.Tenant, k)
+	if out.SharedWith, err = s.sharing(caller.Tenant, k); err != nil {
+		return nil, err
+	}
+	out.Running, out.Waiting, err = s.inLine(k.GetLane())
 	return out, err
+}
+
+// inLine is how many analyses of a lane run and how many wait, of whichever replica they are. It is counted from the view,
+// because only the replica that has the lane knows in memory what runs on it.
+func (s *Service) inLine(lane string) (running, waiting int64, err error) {
+	err = s.follower.Read(func(tx *view.Tx) error {
+		queue, err := readQueue(tx)
+		for _, r := range queue {
+			switch {
+			case r.Key.Lane != lane:
+			case r.State == StateRunning:
+				running++
+			default:
+				waiting++
+			}
+		}
+		return err
+	})
+	return running, waiting, err
 }
 
 // sharing are the names of a tenant's other keys in a key's lane.

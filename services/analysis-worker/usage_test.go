@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +61,45 @@ func TestTheLimitsOfAKeyAreKnownToEveryReplica(t *testing.T) {
 	if _, err := first.GetKeyLimits(user, &analysisv1.GetKeyLimitsRequest{KeyId: "k"}); !fault.Is(err, "FORBIDDEN") {
 		t.Errorf("a user: %v", err)
 	}
+}
+
+// Of one request with two prompts the second waits for the first: whoever is asked counts one that runs and one that waits,
+// and none once they have ended.
+func TestWhatRunsAndWaitsOnALaneIsCountedByEveryReplica(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.provider.hang = make(chan struct{})
+	first, _ := w.worker()
+	second, _ := w.worker()
+	answer := sync.OnceFunc(func() { close(w.provider.hang) })
+	t.Cleanup(answer) // before the replicas wait for it
+	admin := identity.With(t.Context(), identity.Caller{Tenant: "a", AccountID: "root", Role: identity.RoleSystemAdmin,
+		CallPermission: identity.PermissionEdit})
+	res, err := first.RequestAnalyses(admin, &analysisv1.RequestAnalysesRequest{CallId: "c", PromptIds: []string{"p", "q"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := func(running, waiting int64) {
+		t.Helper()
+		for name, s := range map[string]*Service{"first": first, "second": second} {
+			w.eventually("the "+name+" to count", func() bool {
+				got, err := s.GetKeyLimits(admin, &analysisv1.GetKeyLimitsRequest{KeyId: "k"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return got.GetRunning() == running && got.GetWaiting() == waiting
+			})
+		}
+	}
+	counted(1, 1)
+	if running, waiting, err := second.inLine("another"); running != 0 || waiting != 0 || err != nil {
+		t.Errorf("on another lane %d run and %d wait: %v", running, waiting, err)
+	}
+	answer()
+	for _, a := range res.GetAnalyses() {
+		w.ended(first, a.GetId())
+	}
+	counted(0, 0)
 }
 
 func TestWhatAnAdministratorSetsGoesFirst(t *testing.T) {

@@ -21,6 +21,9 @@ type keyLimitsJSON struct {
 		Requests int64 `json:"requests"`
 		Tokens   int64 `json:"tokens"`
 	} `json:"used"`
+	// Running and Waiting are the analyses that draw on the limits now.
+	Running int64 `json:"running"`
+	Waiting int64 `json:"waiting"`
 }
 
 // saidJSON is what the provider said beside its last answer.
@@ -52,6 +55,7 @@ func (s *Service) getLimits(w http.ResponseWriter, r *http.Request) error {
 		Limits:     limitsOf(res.GetLimits()), Overrides: limitsOf(res.GetOverrides()), Effective: limitsOf(res.GetEffective()),
 	}
 	out.Used.Requests, out.Used.Tokens = res.GetUsedRequests(), res.GetUsedTokens()
+	out.Running, out.Waiting = res.GetRunning(), res.GetWaiting()
 	if l := res.GetSaid(); l != nil {
 		out.Said = &saidJSON{At: edge.Time(res.GetSaidAt()), Requests: limitJSON{Limit: l.GetRequests(), Left: l.RequestsLeft},
 			Tokens: limitJSON{Limit: l.GetTokens(), Left: l.TokensLeft}}

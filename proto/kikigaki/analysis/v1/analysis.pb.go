@@ -853,9 +853,12 @@ type GetKeyLimitsResponse struct {
 	Said   *v1.RateLimits         `protobuf:"bytes,6,opt,name=said,proto3" json:"said,omitempty"`
 	SaidAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=said_at,json=saidAt,proto3" json:"said_at,omitempty"`
 	// What was asked and used in the last 60 s, of all tenants that share the limit.
-	UsedRequests  int64  `protobuf:"varint,8,opt,name=used_requests,json=usedRequests,proto3" json:"used_requests,omitempty"`
-	UsedTokens    int64  `protobuf:"varint,9,opt,name=used_tokens,json=usedTokens,proto3" json:"used_tokens,omitempty"`
-	Position      string `protobuf:"bytes,10,opt,name=position,proto3" json:"position,omitempty"`
+	UsedRequests int64  `protobuf:"varint,8,opt,name=used_requests,json=usedRequests,proto3" json:"used_requests,omitempty"`
+	UsedTokens   int64  `protobuf:"varint,9,opt,name=used_tokens,json=usedTokens,proto3" json:"used_tokens,omitempty"`
+	Position     string `protobuf:"bytes,10,opt,name=position,proto3" json:"position,omitempty"`
+	// Analyses that run and that wait on the limit now, of all tenants that share it.
+	Running       int64 `protobuf:"varint,11,opt,name=running,proto3" json:"running,omitempty"`
+	Waiting       int64 `protobuf:"varint,12,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -960,6 +963,20 @@ func (x *GetKeyLimitsResponse) GetPosition() string {
 	return ""
 }
 
+func (x *GetKeyLimitsResponse) GetRunning() int64 {
+	if x != nil {
+		return x.Running
+	}
+	return 0
+}
+
+func (x *GetKeyLimitsResponse) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
 var File_kikigaki_analysis_v1_analysis_proto protoreflect.FileDescriptor
 
 const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
@@ -1029,7 +1046,7 @@ const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
 	"\bposition\x18\x01 \x01(\tR\bposition\"O\n" +
 	"\x13GetKeyLimitsRequest\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12!\n" +
-	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"\xd2\x03\n" +
+	"\fmin_position\x18\x02 \x01(\tR\vminPosition\"\x86\x04\n" +
 	"\x14GetKeyLimitsResponse\x12\x12\n" +
 	"\x04lane\x18\x01 \x01(\tR\x04lane\x12\x1f\n" +
 	"\vshared_with\x18\x02 \x03(\tR\n" +
@@ -1043,7 +1060,9 @@ const file_kikigaki_analysis_v1_analysis_proto_rawDesc = "" +
 	"\vused_tokens\x18\t \x01(\x03R\n" +
 	"usedTokens\x12\x1a\n" +
 	"\bposition\x18\n" +
-	" \x01(\tR\bposition2\xa1\x05\n" +
+	" \x01(\tR\bposition\x12\x18\n" +
+	"\arunning\x18\v \x01(\x03R\arunning\x12\x18\n" +
+	"\awaiting\x18\f \x01(\x03R\awaiting2\xa1\x05\n" +
 	"\x0fAnalysisService\x12n\n" +
 	"\x0fRequestAnalyses\x12,.kikigaki.analysis.v1.RequestAnalysesRequest\x1a-.kikigaki.analysis.v1.RequestAnalysesResponse\x12g\n" +
 	"\vGetAnalysis\x12(.kikigaki.analysis.v1.GetAnalysisRequest\x1a).kikigaki.analysis.v1.GetAnalysisResponse\"\x03\x90\x02\x01\x12j\n" +
