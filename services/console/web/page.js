@@ -4,8 +4,9 @@ export const empty = () => ({ calls: [], call: null, id: '', said: [], runs: [],
 export const S = { texts: {}, asked: {}, turn: 0, tries: 0, ticks: 0, ...empty() }
 // Words, dates and building blocks.
 export const t = (key, params = {}) => (S.texts[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => params[name] ?? all)
-export const date = (time, style, end = time) => new Intl.DateTimeFormat(S.locale, { ...style, timeZone: S.me?.account.timeZone || undefined }).formatRange(new Date(time), new Date(end))
+export const date = (time, style, end = time) => new Intl.DateTimeFormat(S.locale, { timeZone: S.me?.account.timeZone || undefined, ...style }).formatRange(new Date(time), new Date(end))
 export const when = (time, end) => time ? date(time, { dateStyle: 'medium', timeStyle: 'short' }, end > time ? end : time) : '' // a day that begins and ends alike is said once
+export const moment = time => date(time, { dateStyle: 'medium', timeStyle: 'medium' })
 export const figure = n => n.toLocaleString(S.locale), line = (...parts) => parts.filter(Boolean).join(' · '), nameOf = who => who?.name || who?.id
 export const clean = s => (s ?? '').normalize('NFC').replace(/\r\n?/g, '\n')
 export const size = s => [...clean(s)].length // characters as people count them; maxlength counts UTF-16 units and is never used

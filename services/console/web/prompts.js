@@ -9,7 +9,8 @@ const promptFields = [field('prompt.name', 255, { required }), field('prompt.key
   field('prompt.text', 1000, { required, area: 9 }), field('prompt.advanced', 99, { options: onOff }),
   field('prompt.mapText', 1000, { area: 5, hint: 'prompt.mapTextHint', shown: advanced }), field('prompt.split', 99, { options: splits, hint: 'prompt.splitHint', shown: advanced }), field('prompt.memo', 500, { area: 3 })]
 const editPrompt = p => edit(t(p ? 'prompt.edit' : 'prompt.new'), promptFields, { keyKind: S.keys[0]?.kind, ...p, advanced: p?.advanced ? 'on' : '' },
-  v => write(p ? 'PATCH' : 'POST', path('prompts', p?.id), { ...v, advanced: !!v.advanced, revision: p?.revision }))
+  v => write(p ? 'PATCH' : 'POST', path('prompts', p?.id), { ...v, advanced: !!v.advanced, revision: p?.revision }),
+  { again: async () => { await loadAdmin(); const now = S.prompts.find(one => one.id === p.id); if (now) editPrompt(now) } })
 function move(p, to) {
   const from = S.moved.findIndex(one => one.id === p.id)
   to = Math.max(0, Math.min(to, S.moved.length - 1))
