@@ -1,7 +1,7 @@
 // Provider keys: their form, their secret, and what their provider says of them.
 import { S, api, date, figure, h, line, moment, path, primary, put, small, t } from './page.js'
 import { ask, edit, reasons, sure, tell } from './dialog.js'
-import { field, kinds, loadAdmin, required, row, write } from './admin.js'
+import { drop, field, kinds, loadAdmin, required, row, write } from './admin.js'
 import { showLimits } from './limits.js'
 // A kind has fields of its own, and help that says where to find what, and which rights a key needs.
 const help = name => v => S.texts[`key.help.${v.kind}.${name}`] ?? t('key.help.' + name), own = (...kinds) => ({ shown: v => kinds.includes(v.kind) })
@@ -48,7 +48,7 @@ function rotate(key) {
 }
 export function keyRow(key) {
   const { requestsPerMinute: requests, tokensPerMinute: tokens } = key.limits ?? {}, limits = requests && t('key.limits', { requests: figure(requests), tokens: figure(tokens ?? 0) })
-  const remove = () => sure(t('confirm.deleteKey', key), '', () => write('DELETE', path('keys', key.id) + '?revision=' + key.revision))
+  const remove = () => sure(t('confirm.deleteKey', key), '', () => drop('keys', key.id, key.revision))
   const end = key.shutdownDate && t('key.shutdown', { date: date(key.shutdownDate, { dateStyle: 'medium' }) }), checked = key.verifiedAt && t('key.verifiedAt', { time: moment(key.verifiedAt) })
   const said = [[h('code', {}, key.model), h('code', {}, '••••' + (key.secretHint ?? ''))], line(checked, limits, key.toldOrganization || key.organizationId, key.baseUrl, key.servedModel), key.memo]
   const again = e => { e.target.disabled = true; return api('POST', path('keys', key.id, 'verify')).then(() => put({ say: t('key.checked', key) }), p => tell(named(p))).then(loadAdmin).catch(tell).finally(() => { e.target.disabled = false }) }

@@ -1,7 +1,7 @@
 // Prompts: their form, their order and their history.
 import { S, api, button, h, line, path, primary, put, redraw, small, t, when } from './page.js'
 import { ask, edit, modal, reasons, sure, tell } from './dialog.js'
-import { field, kinds, loadAdmin, required, row, write } from './admin.js'
+import { drop, field, kinds, loadAdmin, required, row, write } from './admin.js'
 export const why = p => p.broken && t('prompt.broken.' + p.broken.code, p.broken.params)
 const keysOf = v => S.keys.filter(key => key.kind === v.keyKind).map(key => [key.id, key.name]), onOff = () => [['', t('prompt.advanced.off')], ['on', t('prompt.advanced.on')]]
 const splits = () => [['auto', t('prompt.split.auto')], ['fixed_1000', t('prompt.split.fixed')]], advanced = v => v.advanced === 'on'
@@ -60,7 +60,7 @@ export function promptTools({ moving, many }) {
     : [any && [key, button('prompt.examples', make)], many && button('prompt.order', turn), primary('action.new', () => editPrompt(), { disabled: !any })])
 }
 export function promptRow(p) {
-  const remove = () => sure(t('confirm.deletePrompt', p), '', () => write('DELETE', path('prompts', p.id) + '?revision=' + p.revision))
+  const remove = () => sure(t('confirm.deletePrompt', p), '', () => drop('prompts', p.id, p.revision))
   const tools = [small('prompt.history', () => history(p).catch(tell)), small('action.edit', () => editPrompt(p)), small('action.delete', remove)]
   const chips = [[S.keys.find(key => key.id === p.keyId)?.name ?? t('key.kind.' + p.keyKind)], [p.broken && t('prompt.broken'), 'bad']]
   return row(p.name, chips, [p.broken && h('span', { class: 'bad' }, why(p)), h('span', { class: 'prompt' }, p.text), p.memo], S.moved ? orderTools(p) : tools, S.moved && orderKeys(p))
