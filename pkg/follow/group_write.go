@@ -15,9 +15,10 @@ func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 	var events []*writing[R]
 	err := g.cfg.Follower.Read(func(tx *view.Tx) error {
 		for _, w := range taken {
-			w.expected = max(g.cfg.Expected(tx, w.requests[0].body), w.settling.last())
+			seen := g.cfg.Expected(tx, w.requests[0].body)
+			w.expected = max(seen, w.settling.last())
 			var err error
-			if w.event, err = g.decide(tx, w); err != nil {
+			if w.event, err = g.decide(tx, w, seen); err != nil {
 				g.finish(w, outcome{err: err})
 			} else if w.event == nil {
 				g.finish(w, outcome{sequence: w.expected})
@@ -36,10 +37,10 @@ func (g *Group[R]) write(run context.Context, taken []*writing[R]) {
 	g.append(run, events)
 }
 
-// decide is the configured decision; the event carries its id.
-func (g *Group[R]) decide(tx *view.Tx, w *writing[R]) (*stream.Event, error) {
-	behind := w.settling.beyond(g.cfg.Expected(tx, w.requests[0].body))
-	event, err := g.cfg.Decide(tx, behind, w.bodies())
+// decide is the configured decision upon a view that has seen what is under the guard up to a sequence; the event
+// carries its id.
+func (g *Group[R]) decide(tx *view.Tx, w *writing[R], seen uint64) (*stream.Event, error) {
+	event, err := g.cfg.Decide(tx, w.settling.beyond(seen), w.bodies())
 	if event != nil {
 		event.ID = w.id
 	}
@@ -139,7 +140,9 @@ func (g *Group[R]) goAlone(run context.Context, w *writing[R]) {
 		defer cancel()
 		defer context.AfterFunc(run, cancel)() // the group is ending: whoever asked may ask again
 		again := func(ctx context.Context, last uint64) (*stream.Event, error) {
-			return f.decide(ctx, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) { return g.decide(tx, w) })
+			return f.decide(ctx, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) {
+				return g.decide(tx, w, g.cfg.Expected(tx, w.requests[0].body))
+			})
 		}
 		seq, err := f.cfg.Log.Resume(ctx, w.guard, w.id, w.expected, again) //nolint:contextcheck // see context
 		if err != nil {

@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/view"
@@ -21,37 +19,51 @@ type admission struct {
 	ref    ref
 	counts counts
 
-	known uint32                      // entries that the view does not have yet
-	more  []*eventv1.Entry            // what is new, in its order
-	said  map[string][]*eventv1.Entry // both, by utterance, in their order
-	tally eventv1.Tally
+	newest string                      // no utterance has an id beyond it, as far as the words below and the view go
+	known  []*eventv1.Entry            // on the log, and not in the view yet
+	more   []*eventv1.Entry            // what is new, in its order
+	said   map[string][]*eventv1.Entry // both, by utterance, in their order; made when it is needed
+	tally  eventv1.Tally
 }
 
 func newAdmission(tx *view.Tx, r ref) (*admission, error) {
 	c, err := readCounts(tx, r)
-	return &admission{tx: tx, ref: r, counts: c, said: map[string][]*eventv1.Entry{}}, err
+	return &admission{tx: tx, ref: r, counts: c, newest: c.Furthest}, err
 }
 
 // know takes an append that is on the log and not in the view yet.
 func (a *admission) know(words []*eventv1.Entry, out *transcriptv1.AppendUtterancesResponse) {
 	a.counts.LiveTally = a.counts.LiveTally.plus(tally{out.GetDuplicates(), out.GetConflicting()})
-	if out.GetDuplicates() == 0 { // all of it was new
-		a.known += uint32(len(words))
-		for _, e := range words {
-			a.remember(e)
-		}
-		return
-	}
 	for _, e := range words {
-		if version, known := a.version(e.GetUtteranceId()); !known || e.GetVersion() > version {
-			a.known++
-			a.remember(e)
+		if out.GetDuplicates() > 0 { // else all of it was new
+			if version, known := a.version(e.GetUtteranceId()); known && e.GetVersion() <= version {
+				continue
+			}
 		}
+		a.known = a.remember(a.known, e)
 	}
 }
 
-func (a *admission) remember(e *eventv1.Entry) {
-	a.said[e.GetUtteranceId()] = append(a.said[e.GetUtteranceId()], e)
+// remember adds an entry to a list of those that later words may repeat.
+func (a *admission) remember(list []*eventv1.Entry, e *eventv1.Entry) []*eventv1.Entry {
+	a.newest = further(a.newest, e.GetUtteranceId())
+	if a.said != nil {
+		a.said[e.GetUtteranceId()] = append(a.said[e.GetUtteranceId()], e)
+	}
+	return append(list, e)
+}
+
+// index has every entry that is remembered in said.
+func (a *admission) index() map[string][]*eventv1.Entry {
+	if a.said == nil {
+		a.said = make(map[string][]*eventv1.Entry, len(a.known)+len(a.more))
+		for _, list := range [...][]*eventv1.Entry{a.known, a.more} {
+			for _, e := range list {
+				a.said[e.GetUtteranceId()] = append(a.said[e.GetUtteranceId()], e)
+			}
+		}
+	}
+	return a.said
 }
 
 // nothing tells whether there is nothing to write.
@@ -78,8 +90,7 @@ func (a *admission) add(words []*eventv1.Entry) (*transcriptv1.AppendUtterancesR
 			}
 			continue
 		}
-		a.more = append(a.more, e)
-		a.remember(e)
+		a.more = a.remember(a.more, e)
 	}
 	if len(a.more) > before && a.revision() > maxEntries {
 		a.forget(before)
@@ -92,20 +103,21 @@ func (a *admission) add(words []*eventv1.Entry) (*transcriptv1.AppendUtterancesR
 }
 
 // revision is the number of entries with those that are new.
-func (a *admission) revision() uint32 { return a.counts.revision() + a.known + uint32(len(a.more)) }
+func (a *admission) revision() uint32 { return a.counts.revision() + uint32(len(a.known)+len(a.more)) }
 
 // forget takes back what an append that does not fit has left.
 func (a *admission) forget(before int) {
-	for _, e := range slices.Backward(a.more[before:]) {
-		said := a.said[e.GetUtteranceId()]
-		a.said[e.GetUtteranceId()] = said[:len(said)-1]
-	}
-	a.more = a.more[:before]
+	clear(a.more[before:])
+	a.more, a.said = a.more[:before], nil
 }
 
-// version is the highest that the call has of an utterance.
+// version is the highest that the call has of an utterance. Where ids grow, as those of most publishers do, nothing
+// has to be looked up to see that one is new.
 func (a *admission) version(utterance string) (uint32, bool) {
-	if said := a.said[utterance]; len(said) > 0 {
+	if beyond(utterance, a.newest) {
+		return 0, false
+	}
+	if said := a.index()[utterance]; len(said) > 0 {
 		return said[len(said)-1].GetVersion(), true
 	}
 	return highest(a.tx, a.ref, a.counts, utterance)
@@ -115,7 +127,7 @@ func (a *admission) version(utterance string) (uint32, bool) {
 // came is nobody's word; a version that never came conflicts with nothing.
 func (a *admission) conflicts(e *eventv1.Entry) bool {
 	there := storedEntry(a.tx, a.ref, e)
-	for _, said := range a.said[e.GetUtteranceId()] {
+	for _, said := range a.index()[e.GetUtteranceId()] {
 		if said.GetVersion() == e.GetVersion() {
 			there = said
 		}

@@ -22,7 +22,7 @@ var (
 // take brings words of a call in, and opens it if it is new. The position is that of what was written, or found to be
 // written already. While the log's disk runs full nothing comes in: STORAGE_FULL, before the log itself can write no more.
 func (s *Service) take(
-	ctx context.Context, by identity.Caller, r ref, d *transcriptv1.CallDetails, words []*eventv1.Entry,
+	ctx context.Context, by identity.Caller, r ref, d *transcriptv1.CallDetails, words passage,
 ) (*transcriptv1.AppendUtterancesResponse, stream.Position, error) {
 	if err := s.space(); err != nil {
 		return nil, nil, err
@@ -43,7 +43,7 @@ func (s *Service) take(
 
 // add appends to the live words of a call or, where it has ended or they are sealed, to its parts.
 func (s *Service) add(
-	ctx context.Context, by identity.Caller, r ref, words []*eventv1.Entry, ended bool,
+	ctx context.Context, by identity.Caller, r ref, words passage, ended bool,
 ) (*transcriptv1.AppendUtterancesResponse, stream.Position, error) {
 	if !ended {
 		out, pos, err := s.addLive(ctx, by, r, words)
@@ -55,7 +55,7 @@ func (s *Service) add(
 		if _, err := s.fold(ctx, r); err != nil {
 			return nil, nil, err
 		}
-		out, pos, err := s.addLate(ctx, by, r, words)
+		out, pos, err := s.addLate(ctx, by, r, words.words)
 		if !errors.Is(err, errUnfolded) {
 			return out, pos, err
 		}

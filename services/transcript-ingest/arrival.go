@@ -8,7 +8,6 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
-	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
 	transcriptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/transcript/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 )
@@ -16,11 +15,10 @@ import (
 // arrival is what one message of a publisher says about one call, checked: details of it, words, its end, in this order.
 // Whatever way a message came, this is what is left of it.
 type arrival struct {
+	passage
+
 	call    string
 	details *transcriptv1.CallDetails
-	words   []*eventv1.Entry
-	text    int // bytes of the words' text, and of all of them as they are stored
-	stored  int
 	ends    bool
 	ended   *timestamppb.Timestamp
 }
@@ -42,10 +40,7 @@ func arrivalOf(
 		return a, err
 	}
 	var err error
-	a.words, err = wordsOf(in.GetUtterances(), at)
-	for _, w := range a.words {
-		a.text, a.stored = a.text+len(w.GetText()), a.stored+storedSize(w)
-	}
+	a.passage, err = passageOf(in.GetUtterances(), at)
 	return a, err
 }
 
@@ -78,7 +73,7 @@ func (s *Service) bring(ctx context.Context, by identity.Caller, r ref, a arriva
 	out := taken{}
 	switch {
 	case len(a.words) > 0:
-		out.res, out.pos, out.err = s.take(ctx, by, r, a.details, a.words)
+		out.res, out.pos, out.err = s.take(ctx, by, r, a.details, a.passage)
 	case !a.ends || proto.Size(a.details) > 0:
 		_, out.pos, out.err = s.open(ctx, by, r, a.details)
 	}

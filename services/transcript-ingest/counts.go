@@ -21,6 +21,22 @@ type counts struct {
 	Heard     int64
 	LiveTally tally
 	PartTally tally
+	// Furthest is the id of an utterance that no other of the call lies beyond; see beyond.
+	Furthest string
+}
+
+// beyond tells whether an id lies beyond another: by their lengths, and else by their letters, so that numbers without
+// leading zeros grow, and so do ids that begin with a time.
+func beyond(id, other string) bool {
+	return len(id) > len(other) || len(id) == len(other) && id > other
+}
+
+// further is the id that lies beyond the other.
+func further(id, other string) string {
+	if beyond(other, id) {
+		return other
+	}
+	return id
 }
 
 // tally is what was sent and not stored.
@@ -53,7 +69,7 @@ var errCounts = errors.New("damaged")
 
 // encode is a row of the view: a word that is appended reads and writes one, and JSON would be most of what that costs.
 func (c counts) encode() []byte {
-	out := make([]byte, 0, countsSize)
+	out := make([]byte, 0, countsSize+len(c.Furthest))
 	for _, n := range [...]uint32{c.Live, c.Parts, c.Last, c.Late} {
 		out = binary.BigEndian.AppendUint32(out, n)
 	}
@@ -63,13 +79,14 @@ func (c counts) encode() []byte {
 		out = binary.BigEndian.AppendUint32(out, t.Duplicates)
 		out = binary.BigEndian.AppendUint32(out, t.Conflicting)
 	}
-	return out
+	return append(out, c.Furthest...)
 }
 
+// countsSize is how long a row is, without the id at its end.
 const countsSize = 4*4 + 2*8 + 4*4
 
 func decodeCounts(row []byte) (c counts, err error) {
-	if len(row) != countsSize {
+	if len(row) < countsSize {
 		return c, errCounts
 	}
 	at := func(i int) uint32 { return binary.BigEndian.Uint32(row[i:]) }
@@ -77,6 +94,7 @@ func decodeCounts(row []byte) (c counts, err error) {
 		Live: at(0), Parts: at(4), Last: at(8), Late: at(12),
 		Newest: binary.BigEndian.Uint64(row[16:]), Heard: int64(binary.BigEndian.Uint64(row[24:])),
 		LiveTally: tally{at(32), at(36)}, PartTally: tally{at(40), at(44)},
+		Furthest: string(row[countsSize:]),
 	}, nil
 }
 

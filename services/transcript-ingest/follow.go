@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -76,8 +75,8 @@ func applyCall(tx *view.Tx, r ref, m stream.Message) error {
 
 // applyLive keeps the words that are in no part: where a part came first, its words are not live.
 func applyLive(tx *view.Tx, r ref, m stream.Message) error {
-	var event eventv1.LiveEvent
-	if err := proto.Unmarshal(m.Data, &event); err != nil {
+	event, err := readLive(m.Data)
+	if err != nil {
 		return err
 	}
 	c, err := readCounts(tx, r)
@@ -85,33 +84,43 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 		return err
 	}
 	c.Newest, c.Heard = max(c.Newest, m.Sequence), max(c.Heard, m.Time.UnixMilli())
-	if sealed := event.GetSealed(); sealed != nil {
-		c.LiveTally = tallyOf(sealed.GetTally()) // of everything below it, which may be purged by now
+	if event.sealed != nil {
+		c.LiveTally = tallyOf(event.sealed.GetTally()) // of everything below it, which may be purged by now
 		sequence := binary.BigEndian.AppendUint64(nil, m.Sequence)
 		return errors.Join(tx.Put(sealBucket, r.key(), sequence), writeCounts(tx, r, c))
 	}
 	if erased(tx, r) {
 		return nil
 	}
-	c.LiveTally = c.LiveTally.plus(tallyOf(event.GetWords().GetTally()))
-	raw := rawEntries(m.Data, event.GetWords().GetEntries())
-	for i, e := range event.GetWords().GetEntries() {
-		id := r.idKey(e)
+	c.LiveTally = c.LiveTally.plus(event.tally)
+	if err := keepLive(tx, r, m, event.words, &c); err != nil {
+		return err
+	}
+	return writeCounts(tx, r, c)
+}
+
+// keepLive keeps the words of an event in one row, and where each of them is.
+func keepLive(tx *view.Tx, r ref, m stream.Message, words []heard, c *counts) error {
+	row, places := make([]byte, 0, len(m.Data)), make([]byte, 0, len(words)*placeSize)
+	id := r.prefix()
+	prefix := len(id)
+	for i, h := range words {
+		id = binary.BigEndian.AppendUint32(append(append(id[:prefix], h.utterance...), 0), h.version)
 		if c.Parts > 0 && tx.Get(partIDBucket, id) != nil {
 			continue
 		}
-		k := r.liveKey(m.Sequence, i)
-		if raw != nil {
-			err = tx.Put(liveBucket, k, raw[i])
-		} else {
-			err = put(tx, liveBucket, k, e)
-		}
-		if err := cmp.Or(err, tx.Put(liveIDBucket, id, k)); err != nil {
+		row = appendLive(row, i, h.raw)
+		places = place{m.Sequence, uint32(i)}.append(places)
+		if err := tx.Put(liveIDBucket, id, places[len(places)-placeSize:]); err != nil {
 			return err
 		}
 		c.Live++
+		c.Furthest = further(c.Furthest, string(h.utterance))
 	}
-	return writeCounts(tx, r, c)
+	if len(row) == 0 {
+		return nil
+	}
+	return tx.Put(liveBucket, r.liveKey(m.Sequence), row)
 }
 
 // applyTranscript keeps the words of a part, which are no longer live from here on.
@@ -131,13 +140,12 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 	if err != nil {
 		return err
 	}
+	removed, err := removeLive(tx, r, part.GetEntries())
+	if err != nil {
+		return err
+	}
+	c.Live -= removed
 	for i, e := range part.GetEntries() {
-		if k := tx.Get(liveIDBucket, r.idKey(e)); k != nil {
-			if err := errors.Join(tx.Delete(liveBucket, k), tx.Delete(liveIDBucket, r.idKey(e))); err != nil {
-				return err
-			}
-			c.Live--
-		}
 		at := part.GetFirst() + uint32(i)
 		if err := errors.Join(
 			put(tx, partBucket, r.partKey(at), e),
@@ -146,6 +154,7 @@ func applyTranscript(tx *view.Tx, r ref, m stream.Message) error {
 			return err
 		}
 		c.Parts++
+		c.Furthest = further(c.Furthest, e.GetUtteranceId())
 	}
 	c.Last = max(c.Last, part.GetNumber())
 	c.Heard = max(c.Heard, m.Time.UnixMilli())

@@ -48,12 +48,9 @@ func (s *Service) newGroup(f *follow.Follower) *follow.Group[*appending] {
 
 // addLive appends to the live words of a call. What others bring at the same moment may go along.
 func (s *Service) addLive(
-	ctx context.Context, by identity.Caller, r ref, words []*eventv1.Entry,
+	ctx context.Context, by identity.Caller, r ref, words passage,
 ) (*transcriptv1.AppendUtterancesResponse, stream.Position, error) {
-	a := &appending{ref: r, by: by, words: words}
-	for _, e := range words {
-		a.size += storedSize(e)
-	}
+	a := &appending{ref: r, by: by, words: words.words, size: words.stored}
 	pos, err := s.group.Do(ctx, r.liveGuard(), a)
 	if err != nil {
 		return nil, nil, err

@@ -109,7 +109,7 @@ func (in *importing) call(ctx context.Context, doc formats.Document) error {
 	done := importedCall{CallID: c.ID, Format: string(doc.Format)}
 	r, details := ref{in.by.Tenant, c.ID}, c.Details
 	for first := true; first || len(entries) > 0; first = false {
-		head, rest := firstAppend(entries)
+		head, rest := firstPassage(entries)
 		res, pos, err := in.s.take(ctx, in.by, r, details, head)
 		if err != nil {
 			return err

@@ -153,7 +153,7 @@ func (l *lanes) bring(ctx context.Context, r ref, batch []*errand) {
 func (l *lanes) once(ctx context.Context, r ref, batch []*errand) taken {
 	all := batch[0].arrival
 	if len(batch) > 1 {
-		all.words = joined(batch)
+		all.passage = joined(batch)
 		last := batch[len(batch)-1]
 		all.ends, all.ended = last.ends, last.ended
 	}
@@ -170,14 +170,15 @@ func (l *lanes) once(ctx context.Context, r ref, batch []*errand) taken {
 }
 
 // joined are the words of a batch.
-func joined(batch []*errand) []*eventv1.Entry {
+func joined(batch []*errand) (all passage) {
 	count := 0
 	for _, e := range batch {
 		count += len(e.words)
 	}
-	all := make([]*eventv1.Entry, 0, count)
+	all.words = make([]*eventv1.Entry, 0, count)
 	for _, e := range batch {
-		all = append(all, e.words...)
+		all.words = append(all.words, e.words...)
+		all.text, all.stored = all.text+e.text, all.stored+e.stored
 	}
 	return all
 }

@@ -58,7 +58,7 @@ type wire struct {
 	raw  []net.Conn
 }
 
-func dial(t *testing.T, address string) *wire {
+func dial(t testing.TB, address string) *wire {
 	t.Helper()
 	w := &wire{}
 	conn, err := serve.Connect([]string{address}, grpc.WithContextDialer(func(ctx context.Context, at string) (net.Conn, error) {
@@ -90,7 +90,7 @@ func (w *wire) cut() {
 
 type flow = grpc.BidiStreamingClient[transcriptv1.StreamUtterancesRequest, transcriptv1.StreamUtterancesResponse]
 
-func (w *wire) open(t *testing.T, token string) flow {
+func (w *wire) open(t testing.TB, token string) flow {
 	t.Helper()
 	f, err := w.StreamUtterances(metadata.AppendToOutgoingContext(t.Context(), "authorization", "Token "+token))
 	if err != nil {

@@ -35,32 +35,39 @@ const (
 	kindLost = "recognizer_lost"
 )
 
-// wordsOf checks what a publisher sends in one append and makes entries of it, as entriesOf does. BODY_TOO_LARGE when
+// passage is words that go into one append, and how large they are: to measure them costs something, so it is done once.
+type passage struct {
+	words        []*eventv1.Entry
+	text, stored int // bytes of the words' text, and of all of them as they are stored
+}
+
+// passageOf checks what a publisher sends in one append and makes entries of it, as entriesOf does. BODY_TOO_LARGE when
 // it is more than one append may hold.
-func wordsOf(in []*transcriptv1.NewUtterance, at *timestamppb.Timestamp) ([]*eventv1.Entry, error) {
+func passageOf(in []*transcriptv1.NewUtterance, at *timestamppb.Timestamp) (passage, error) {
 	if len(in) > maxUtterances {
-		return nil, tooLarge("BODY_TOO_LARGE", "utterances", maxUtterances)
+		return passage{}, tooLarge("BODY_TOO_LARGE", "utterances", maxUtterances)
 	}
-	out, err := entriesOf(in, at)
+	all, err := entriesOf(in, at)
 	if err != nil {
-		return nil, err
+		return passage{}, err
 	}
-	if head, rest := firstAppend(out); len(rest) > 0 {
-		return nil, tooLarge("BODY_TOO_LARGE", fmt.Sprintf("utterances[%d]", len(head)), maxAppend)
+	out, rest := firstPassage(all)
+	if len(rest) > 0 {
+		return passage{}, tooLarge("BODY_TOO_LARGE", fmt.Sprintf("utterances[%d]", len(out.words)), maxAppend)
 	}
 	return out, nil
 }
 
-// firstAppend cuts off the head of a list of entries: as many as one append may hold, at least one.
-func firstAppend(entries []*eventv1.Entry) (head, rest []*eventv1.Entry) {
-	text, stored := 0, 0
+// firstPassage cuts off the head of a list of entries: as many as one append may hold.
+func firstPassage(entries []*eventv1.Entry) (head passage, rest []*eventv1.Entry) {
 	for i, e := range entries {
-		text, stored = text+len(e.GetText()), stored+storedSize(e)
+		text, stored := head.text+len(e.GetText()), head.stored+storedSize(e)
 		if i == maxUtterances || text > maxAppend || stored > maxStored {
-			return entries[:i], entries[i:]
+			return head, entries[i:]
 		}
+		head = passage{entries[:i+1], text, stored}
 	}
-	return entries, nil
+	return head, nil
 }
 
 // storedSize is how many bytes an entry takes in an event, at the most.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -20,15 +21,15 @@ const (
 	sealBucket   = "seals"   // tenant, 0, call -> sequence of the seal in LIVE
 	erasedBucket = "erased"  // tenant, 0, call -> nothing; the tombstone of its parts is there
 	countBucket  = "counts"  // tenant, 0, call -> counts
-	liveBucket   = "live"    // tenant, 0, call, 0, sequence, index -> Entry
+	liveBucket   = "live"    // tenant, 0, call, 0, sequence -> entries of the event there; see appendLive
 	partBucket   = "parts"   // tenant, 0, call, 0, revision -> Entry
-	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> key in live
+	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> place in live
 	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> revision
 	linkBucket   = "links"   // tenant, 0, call, 0, call that names it -> relation
 	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
 	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
 	goneBucket   = "gone"    // time of an erase, tenant, 0, call -> nothing
-	viewFormat   = "7"
+	viewFormat   = "8"
 )
 
 func buckets() []string {
@@ -45,9 +46,8 @@ func (r ref) key() []byte { return []byte(r.tenant + "\x00" + r.call) }
 
 func (r ref) prefix() []byte { return append(r.key(), 0) }
 
-func (r ref) liveKey(sequence uint64, index int) []byte {
-	k := binary.BigEndian.AppendUint64(r.prefix(), sequence)
-	return binary.BigEndian.AppendUint32(k, uint32(index))
+func (r ref) liveKey(sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(r.prefix(), sequence)
 }
 
 func (r ref) partKey(revision uint32) []byte {
@@ -119,8 +119,8 @@ func newestLive(tx *view.Tx, r ref) uint64 {
 // storedEntry is the entry with the id and version of another, nil when there is none.
 func storedEntry(tx *view.Tx, r ref, like *eventv1.Entry) *eventv1.Entry {
 	var value []byte
-	if k := tx.Get(liveIDBucket, r.idKey(like)); k != nil {
-		value = tx.Get(liveBucket, k)
+	if at, live := decodePlace(tx.Get(liveIDBucket, r.idKey(like))); live {
+		value = liveEntry(tx, r, at)
 	} else if at := tx.Get(partIDBucket, r.idKey(like)); len(at) == 4 {
 		value = tx.Get(partBucket, append(r.prefix(), at...))
 	}
@@ -155,23 +155,33 @@ func highest(tx *view.Tx, r ref, c counts, utterance string) (version uint32, kn
 
 // liveEntries yields the entries that are in no part yet, in their order, until there are enough.
 func liveEntries(tx *view.Tx, r ref, enough func(*eventv1.Entry) bool) error {
-	return entries(tx, liveBucket, r, enough)
+	var wrong error
+	err := eachLive(tx, r, func(raw []byte) bool {
+		e := &eventv1.Entry{}
+		wrong = proto.Unmarshal(raw, e)
+		return wrong == nil && !enough(e)
+	})
+	return damaged(liveBucket, cmp.Or(err, wrong))
 }
 
 // partEntries yields the entries in parts, in their order, until there are enough.
 func partEntries(tx *view.Tx, r ref, enough func(*eventv1.Entry) bool) error {
-	return entries(tx, partBucket, r, enough)
-}
-
-func entries(tx *view.Tx, bucket string, r ref, enough func(*eventv1.Entry) bool) error {
-	for _, value := range tx.Scan(bucket, r.prefix(), nil) {
+	for _, value := range tx.Scan(partBucket, r.prefix(), nil) {
 		e := &eventv1.Entry{}
 		if err := proto.Unmarshal(value, e); err != nil {
-			return fmt.Errorf("ingest: view: %s: %w", bucket, err)
+			return damaged(partBucket, err)
 		}
 		if enough(e) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// damaged says in which bucket something cannot be read.
+func damaged(bucket string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("ingest: view: %s: %w", bucket, err)
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -244,16 +245,17 @@ func entriesBehind(tx *view.Tx, r ref, revision uint32) (list []told, err error)
 		}
 	}
 	skip := max(revision, c.Parts) - c.Parts
-	for _, value := range tx.Scan(liveBucket, r.prefix(), nil) {
+	var wrong error
+	err = eachLive(tx, r, func(raw []byte) (more bool) {
 		if skip > 0 {
 			skip--
-			continue
+			return true
 		}
-		if enough, err := add(value); enough || err != nil {
-			return list, err
-		}
-	}
-	return list, nil
+		var enough bool
+		enough, wrong = add(raw)
+		return !enough && wrong == nil
+	})
+	return list, cmp.Or(err, wrong)
 }
 
 // corrects tells whether there is an older version of an entry's utterance.
