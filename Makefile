@@ -12,7 +12,8 @@ MAKEFLAGS += --no-print-directory --warn-undefined-variables
 
 # A package's tests start real servers that fsync; more than two packages at once only wait for each other's disk.
 TEST_PARALLEL ?= 2
-TEST_TIMEOUT ?= 10m
+# For the longest package on a busy machine; by itself it takes a third of it.
+TEST_TIMEOUT ?= 20m
 # Narrow a run while developing: make test PKG=github.com/kikigaki/kikigaki/pkg/stream/... RUN=TestFollow
 PKG ?= work
 RUN ?= .

@@ -37,7 +37,11 @@ func admin(t testing.TB, tenant string) context.Context {
 
 func erase(t *testing.T, s *ingest.Service, call string) *transcriptv1.EraseCallResponse {
 	t.Helper()
-	res, err := s.EraseCall(admin(t, "a"), &transcriptv1.EraseCallRequest{CallId: call})
+	var res *transcriptv1.EraseCallResponse
+	err := insist(func() (err error) {
+		res, err = s.EraseCall(admin(t, "a"), &transcriptv1.EraseCallRequest{CallId: call})
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,9 +51,12 @@ func erase(t *testing.T, s *ingest.Service, call string) *transcriptv1.EraseCall
 // tell says a marked word in a call, with a marked label.
 func tell(t *testing.T, s *ingest.Service, call, id string) {
 	t.Helper()
-	_, err := s.AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{
-		CallId: call, Call: &transcriptv1.CallDetails{Label: "label " + marker},
-		Utterances: []*transcriptv1.NewUtterance{{UtteranceId: id, Text: strings.Repeat("word "+marker+" ", 300)}},
+	err := insist(func() error {
+		_, err := s.AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{
+			CallId: call, Call: &transcriptv1.CallDetails{Label: "label " + marker},
+			Utterances: []*transcriptv1.NewUtterance{{UtteranceId: id, Text: strings.Repeat("word "+marker+" ", 300)}},
+		})
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -261,8 +268,11 @@ func (b *bench) publishWhile(t *testing.T, replicas []*ingest.Service, call stri
 					after++
 				default:
 				}
-				_, err := replicas[w%2].AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{
-					CallId: call, Utterances: []*transcriptv1.NewUtterance{{UtteranceId: fmt.Sprint(w, "-", n), Text: marker}},
+				err := insist(func() error {
+					_, err := replicas[w%2].AppendUtterances(editor(t), &transcriptv1.AppendUtterancesRequest{
+						CallId: call, Utterances: []*transcriptv1.NewUtterance{{UtteranceId: fmt.Sprint(w, "-", n), Text: marker}},
+					})
+					return err
 				})
 				if over && !fault.Is(err, "CALL_ERASED") || err != nil && !fault.Is(err, "CALL_ERASED") {
 					t.Errorf("writer %d, after the erase %v: %v", w, over, err)
@@ -271,9 +281,9 @@ func (b *bench) publishWhile(t *testing.T, replicas []*ingest.Service, call stri
 			}
 		})
 	}
+	defer group.Wait() // also where do ends the test
+	defer close(acknowledged)
 	do()
-	close(acknowledged)
-	group.Wait()
 }
 
 func TestATombstoneNamesNobody(t *testing.T) {
