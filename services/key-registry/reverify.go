@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -77,9 +78,14 @@ func note(k *eventv1.KeySaved, tenant string, d Draft, told learned, no error) {
 	}
 	last := k.GetLimits()
 	tell(k, tenant, d, told)
-	if told.limits.GetRequestsPerMinute() == 0 && told.limits.GetTokensPerMinute() == 0 {
-		k.Limits = last // not told this time: what it said last still stands
+	now := &eventv1.ProviderLimits{ // of what is not told this time, what it said last still stands
+		RequestsPerMinute: told.limits.GetRequestsPerMinute(), TokensPerMinute: told.limits.GetTokensPerMinute(),
+		ContextWindow: cmp.Or(told.limits.GetContextWindow(), last.GetContextWindow()),
 	}
+	if now.GetRequestsPerMinute() == 0 && now.GetTokensPerMinute() == 0 {
+		now.RequestsPerMinute, now.TokensPerMinute = last.GetRequestsPerMinute(), last.GetTokensPerMinute()
+	}
+	k.Limits = now
 }
 
 // refusalOf is KEY_REFUSED as it is kept.

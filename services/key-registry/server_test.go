@@ -93,6 +93,32 @@ func TestServersOfOnesOwnWork(t *testing.T) {
 	}
 }
 
+// vLLM says with its list of models how long a question may be; of the others what an administrator sets, or a refusal, has
+// to tell.
+func TestTheWindowOfAServerOfOnesOwnIsLearned(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.one()
+	for _, flavour := range flavours() {
+		sim, base := simulated(t, simConfig{Flavour: flavour, Models: []simModel{
+			{ID: "own", Window: 32_768, TokensPerMinute: 100_000, RequestsPerMinute: 100},
+		}})
+		k, err := try(t, s, &keyv1.KeyDraft{Kind: "compatible", Name: string(flavour), Secret: odd, BaseUrl: base, Model: "own"})
+		want := int64(0)
+		if flavour == flavours()[0] {
+			want = 32_768
+		}
+		if err != nil || k.GetLimits().GetContextWindow() != want {
+			t.Errorf("%s: %v, %v", flavour, k, err)
+		}
+		sim.Script(simFault{Endpoint: "models", Status: 404, Body: "{}"}) // whatever becomes of one look, the window stands
+		res, err := s.VerifyKey(admin(t), &keyv1.VerifyKeyRequest{Id: k.GetId()})
+		if err != nil || res.GetKey().GetLimits().GetContextWindow() != want {
+			t.Errorf("%s, verified again: %v, %v", flavour, res, err)
+		}
+	}
+}
+
 // A key is shown with what the provider told of it, and with what the data file knows of its model.
 func TestWhatIsLearnedOfAKeyIsShown(t *testing.T) {
 	t.Parallel()

@@ -16,6 +16,8 @@ import (
 const (
 	// verifyTime bounds the asking of a provider while somebody waits at a form.
 	verifyTime = 25 * time.Second
+	// listTime bounds the reading of a list of models, which may be long and is needed for nothing but the window.
+	listTime = 5 * time.Second
 	// tinyAnswer is how many tokens the trial answer may have.
 	tinyAnswer = 16
 )
@@ -62,7 +64,9 @@ func (s *Service) verify(ctx context.Context, d Draft) (learned, error) {
 	out := learned{
 		at: time.Now(), shutdown: model.ShutdownDate, oldLimit: client.OldLimit(),
 		organization: firstOf(l.Organization, model.Limits.Organization), project: firstOf(l.Project, model.Limits.Project),
-		limits: &eventv1.ProviderLimits{RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute},
+		limits: &eventv1.ProviderLimits{
+			RequestsPerMinute: l.RequestsPerMinute, TokensPerMinute: l.TokensPerMinute, ContextWindow: model.Window,
+		},
 	}
 	if answer.ServedModel != firstOf(d.Deployment, d.Model) {
 		out.served = answer.ServedModel
@@ -86,9 +90,21 @@ func (d Draft) look(ctx context.Context, client *llm.Client) (llm.ModelInfo, err
 	model, err := client.Model(ctx, d.Model)
 	if e, ok := errors.AsType[*llm.Error](err); ok && d.Kind == KindCompatible &&
 		e.Status != 0 && e.Status != http.StatusUnauthorized {
-		return llm.ModelInfo{}, nil // no list of models, or one that is no use: the answer will tell
+		return llm.ModelInfo{Window: d.listed(ctx, client)}, nil // no reading of a model: the answer will tell
 	}
 	return model, err
+}
+
+// listed is the model's window as the server's list of models has it; 0 where there is no list or it does not say. vLLM
+// says it there alone.
+func (d Draft) listed(ctx context.Context, client *llm.Client) int64 {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	model, err := client.ListedModel(ctx, d.Model)
+	if err != nil {
+		return 0
+	}
+	return model.Window
 }
 
 // accepted tells whether a refusal proves the key all the same: the model read the question and had reasons of its own.

@@ -81,6 +81,31 @@ func TestServersOfOnesOwnSayNoInTheirOwnForm(t *testing.T) {
 	}
 }
 
+// How long a question may be is said by every server when it refuses one, and by vLLM beside the model, too.
+func TestServersSayHowLongAQuestionMayBe(t *testing.T) {
+	t.Parallel()
+	models := []simulator.Model{{ID: "short", Window: 700, TokensPerMinute: 100_000, RequestsPerMinute: 100}}
+	for flavour, window := range map[simulator.Flavour]int64{
+		"": 700, simulator.FlavourVLLM: 700, simulator.FlavourOllama: 700, simulator.FlavourLlamaCpp: 700,
+	} {
+		s := simulator.New(simulator.Config{Keys: []simulator.Key{{Secret: goodSecret}}, Models: models, Flavour: flavour})
+		b := bench{s, start(t, s)}
+		c := b.client(t, llm.Config{Secret: goodSecret})
+		ask := about("short", dialogue)
+		ask.MaxOutputTokens = 1000
+		if e := refused(t, c, ask); e.Window != window || e.Class != llm.ClassNeverFits {
+			t.Errorf("%q refuses with %+v", flavour, e)
+		}
+		listed, err := c.ListedModel(t.Context(), "short")
+		if err != nil || listed.ID != "short" || listed.Window != map[bool]int64{true: 700}[flavour == simulator.FlavourVLLM] {
+			t.Errorf("%q lists %+v, %v", flavour, listed, err)
+		}
+		if _, err := c.ListedModel(t.Context(), "nothing"); err == nil {
+			t.Errorf("%q lists a model that it does not have", flavour)
+		}
+	}
+}
+
 // A refusal can be scripted by its name, for the reading of models as well, and from outside.
 func TestARefusalIsScriptedByItsName(t *testing.T) {
 	t.Parallel()

@@ -112,7 +112,7 @@ func (s *Server) charge(w http.ResponseWriter, k Key, q question, entry *Entry) 
 	}
 	if need := q.tokens() + q.limit(); m.Window > 0 && need > m.Window {
 		return m, &refusal{status: http.StatusBadRequest, kind: invalidRequest, code: "context_length_exceeded", param: "messages",
-			message: fmt.Sprintf("This model's maximum context length is %d tokens. However, you requested %d tokens (%d in "+
+			window: m.Window, need: need, message: fmt.Sprintf("This model's maximum context length is %d tokens. However, you requested %d tokens (%d in "+
 				"the messages, %d in the completion). Please reduce the length of the messages or completion.",
 				m.Window, need, q.tokens(), q.limit())}
 	}

@@ -54,6 +54,7 @@ type refusal struct {
 	kind, code, message string
 	param               string
 	retry               time.Duration
+	window, need        int // of a question that is too long, in tokens
 }
 
 // refuse says no, in the form of whom the server is.
@@ -79,6 +80,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, entry Entry, no 
 		body = map[string]any{"object": "error", "message": no.message, "type": "BadRequestError", "param": nil, "code": no.status}
 	case s.cfg.Flavour == FlavourOllama:
 		body = map[string]any{"error": no.message}
+	case s.cfg.Flavour == FlavourLlamaCpp && no.window > 0:
+		body = map[string]any{"error": map[string]any{
+			"code": no.status, "message": "the request exceeds the available context size, try increasing it",
+			"type": "exceed_context_size_error", "n_prompt_tokens": no.need, "n_ctx": no.window,
+		}}
 	case s.cfg.Flavour == FlavourLlamaCpp:
 		body = map[string]any{"error": map[string]any{"code": no.status, "message": no.message, "type": "invalid_request_error"}}
 	}

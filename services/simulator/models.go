@@ -18,7 +18,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request) {
 	list := []any{}
 	for _, id := range slices.Sorted(maps.Keys(s.models)) {
 		if m, no := s.model(k, id); no == nil {
-			list = append(list, described(m))
+			list = append(list, s.described(m))
 		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": list})
@@ -52,13 +52,16 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
 	}
 	entry.Status, entry.Answered = http.StatusOK, true
 	s.record(entry)
-	writeJSON(w, http.StatusOK, described(m))
+	writeJSON(w, http.StatusOK, s.described(m))
 }
 
-func described(m Model) map[string]any {
+func (s *Server) described(m Model) map[string]any {
 	out := map[string]any{"id": m.ID, "object": "model", "created": 1_700_000_000, "owned_by": "simulator", "shutdown_date": nil}
 	if !m.Shutdown.IsZero() {
 		out["shutdown_date"] = m.Shutdown.Format(time.DateOnly)
+	}
+	if s.cfg.Flavour == FlavourVLLM && m.Window > 0 {
+		out["max_model_len"] = m.Window
 	}
 	return out
 }

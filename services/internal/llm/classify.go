@@ -42,6 +42,7 @@ func classify(e *Error) Class {
 	message := strings.ToLower(e.Message)
 	switch {
 	case strings.Contains(message, "request too large"), strings.Contains(message, "maximum context length"),
+		strings.Contains(message, "available context size"),
 		e.Status == http.StatusTooManyRequests && e.RetryAfter >= 24*time.Hour: // Azure's word for "never"
 		return ClassNeverFits
 	case strings.Contains(message, "content management policy"):

@@ -140,7 +140,10 @@ type ModelInfo struct {
 	ID string
 	// ShutdownDate is when it will be gone; zero when not announced.
 	ShutdownDate time.Time
-	Limits       Limits
+	// Window is how many tokens a question and its answer may have together; 0 where the server does not say, as OpenAI
+	// does not.
+	Window int64
+	Limits Limits
 }
 
 // Complete asks once. The error is an [*Error]. Where a server does not know max_completion_tokens and says so, the
@@ -191,7 +194,30 @@ func (c *Client) Model(ctx context.Context, id string) (ModelInfo, error) {
 	if res.ID == "" {
 		return ModelInfo{}, seen.broken("the answer names no model")
 	}
-	return ModelInfo{ID: res.ID, ShutdownDate: res.ShutdownDate, Limits: limitsOf(seen.header, seen.secret)}, nil
+	return seen.model(*res), nil
+}
+
+// ListedModel is Model of a server that lists its models and has no reading of one, as vLLM. The error is an [*Error], of
+// status 404 when the model is not in the list.
+func (c *Client) ListedModel(ctx context.Context, id string) (ModelInfo, error) {
+	seen := &exchange{secret: c.secret}
+	service := openai.NewModelService(c.options...)
+	res, err := service.List(seen.trace(ctx), option.WithMiddleware(seen.middleware))
+	if err := seen.verdict(ctx, err); err != nil {
+		return ModelInfo{}, err
+	}
+	for _, m := range res.Data {
+		if m.ID == id {
+			return seen.model(m), nil
+		}
+	}
+	return ModelInfo{}, &Error{Status: http.StatusNotFound, Class: ClassConfig, Message: "the server's list does not have the model"}
+}
+
+func (e *exchange) model(m openai.Model) ModelInfo {
+	return ModelInfo{
+		ID: m.ID, ShutdownDate: m.ShutdownDate, Window: windowIn(m.RawJSON()), Limits: limitsOf(e.header, e.secret),
+	}
 }
 
 // completionOf reads an answer. What a server says of itself is not believed to be without our key, but for the model's

@@ -38,6 +38,10 @@ type Error struct {
 	// RetryAfter is how long the provider asks to wait; 0 when it does not say.
 	RetryAfter time.Duration
 	Class      Class
+	// Window is what the provider said that the model can read, when it refused a question for its length; 0 when it did not.
+	Window int64
+	// Limits are what it said of its limits beside the refusal.
+	Limits Limits
 	// MaybeProcessed is set when the provider may have done the work, and may charge for it.
 	MaybeProcessed bool
 }
@@ -64,10 +68,13 @@ func (e *Error) refusesLimit() bool {
 // refusal is the error of an answer that says no. Every shape that servers are known to use is read; what cannot be
 // read keeps at least its status.
 func refusal(seen *exchange) *Error {
-	e := &Error{Status: seen.status, RequestID: seen.requestID()}
+	e := &Error{Status: seen.status, RequestID: seen.requestID(), Limits: limitsOf(seen.header, seen.secret)}
 	e.read(seen.body)
 	e.RetryAfter = retryAfter(seen.header, e.Message)
 	e.Class = classify(e)
+	if e.Window == 0 && e.Class == ClassNeverFits {
+		e.Window = windowOf(e.Message)
+	}
 	e.Message, e.Param = redact(e.Message, seen.secret), redact(e.Param, seen.secret)
 	e.Code, e.Type = redact(e.Code, seen.secret), redact(e.Type, seen.secret)
 	return e
@@ -89,6 +96,7 @@ func (e *Error) read(body []byte) {
 		Type    string `json:"type"`
 		Param   any    `json:"param"`
 		Message string `json:"message"`
+		Window  any    `json:"n_ctx"` // llama.cpp's word for it
 	}
 	var text string
 	switch {
@@ -96,6 +104,8 @@ func (e *Error) read(body []byte) {
 		e.Message = text
 	case json.Unmarshal(outer.Error, &inner) == nil && len(outer.Error) > 0:
 		e.Code, e.Type, e.Param, e.Message = said(inner.Code), inner.Type, said(inner.Param), inner.Message
+		window, _ := inner.Window.(float64)
+		e.Window = believed(int64(window))
 	case outer.Message != nil:
 		e.Message = said(outer.Message)
 	case outer.Detail != nil:
