@@ -39,7 +39,8 @@ type Record struct {
 	By       Person         `json:"by"`
 	Info     CallInfo       `json:"info"` // as of the request
 	Revision uint32         `json:"revision"`
-	Last     string         `json:"last"` // utterance
+	Last     string         `json:"last"`             // utterance
+	Tokens   int            `json:"tokens,omitempty"` // of the transcript, about; 0: nobody has said
 	Asked    time.Time      `json:"asked"`
 	Started  time.Time      `json:"started"` // first time; zero while queued
 	Deadline time.Time      `json:"deadline"`

@@ -94,7 +94,7 @@ func applyRequested(
 			Prompt: pinnedPrompt(a.GetPrompt()), Key: pinnedKey(a.GetKey()), Priority: e.GetPriority(),
 			By:   Person{ID: e.GetRequestedBy().GetAccountId(), Name: e.GetRequestedBy().GetName()},
 			Info: call.Info, Revision: e.GetTranscriptRevision(), Last: e.GetLastUtterance(),
-			Asked: timeOf(event.GetMeta().GetAt()), Trace: m.Trace,
+			Tokens: int(e.GetTranscriptTokens()), Asked: timeOf(event.GetMeta().GetAt()), Trace: m.Trace,
 		}
 		ids = append(ids, r.ID)
 		if err := writeRecord(tx, r); err != nil {

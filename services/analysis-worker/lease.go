@@ -41,6 +41,7 @@ func shardName(n int) string { return shardLease + strconv.Itoa(n) }
 type held struct {
 	sequence uint64    // of its last renewal, which the next one expects
 	sent     time.Time // when that renewal was sent; monotonic
+	won      time.Time // when the first one was sent, by which it was taken up
 }
 
 // leases is what a replica knows of all leases. It only decides; see leaser for what is done.

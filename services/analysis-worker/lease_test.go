@@ -14,9 +14,9 @@ import (
 
 // having makes leases of a replica that has n shards, renewed at a time.
 func having(n int, at time.Time, workers ...string) *leases {
-	l := &leases{me: "me", mine: map[string]held{workerLease + "me": {1, at}}, others: map[string]string{}}
+	l := &leases{me: "me", mine: map[string]held{workerLease + "me": {sequence: 1, sent: at, won: at}}, others: map[string]string{}}
 	for i := range n {
-		l.mine[shardName(i)] = held{uint64(i + 2), at}
+		l.mine[shardName(i)] = held{sequence: uint64(i + 2), sent: at, won: at}
 	}
 	for _, w := range workers {
 		l.others[workerLease+w] = w

@@ -35,6 +35,14 @@ func (l *leaser) owns(lane string) bool {
 	return l.state.owns(lane, time.Now())
 }
 
+// since is when this replica took a lane over that it owns now.
+func (l *leaser) since(lane string) (time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.state.mine[shardName(shardOf(lane))]
+	return h.won, l.state.owns(lane, time.Now())
+}
+
 // run keeps the leases until the context is done, then hands them back so that others need not wait for their end.
 func (l *leaser) run(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
@@ -111,7 +119,10 @@ func (l *leaser) hold(ctx context.Context, name string) (changed bool) {
 	switch {
 	case err == nil:
 		l.mu.Lock()
-		l.state.mine[name] = held{sequence: seq, sent: sent}
+		if was.won.IsZero() {
+			was.won = sent
+		}
+		l.state.mine[name] = held{sequence: seq, sent: sent, won: was.won}
 		l.mu.Unlock()
 		return !had
 	case errors.As(err, &conflict) && !conflict.InFlight && had:

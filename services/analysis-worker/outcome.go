@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,10 +57,14 @@ func failure(err error) error {
 }
 
 func providerError(e *llm.Error) *ProviderError {
-	return &ProviderError{
+	out := &ProviderError{
 		Code: codeOf(e), Status: int32(e.Status), ProviderCode: e.Code, Message: e.Message,
 		RequestID: e.RequestID,
 	}
+	if out.Code == codeTooLong && e.Window > 0 {
+		out.Params = map[string]string{"limit": strconv.FormatInt(e.Window, 10)}
+	}
+	return out
 }
 
 // codeOf sorts by what the client made of the answer, then by its status.

@@ -1,9 +1,6 @@
 package analysis
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// laneConcurrency is how many requests of a lane are at the provider at once.
@@ -18,31 +15,24 @@ const (
 type job struct {
 	id, tenant, call, lane string
 	bulk                   bool
-	tokens                 int    // what it is expected to cost
+	tokens                 int    // what it is expected to cost, the whole answer that it may have included
 	sequence               uint64 // of its request, by which older goes first
 	index                  int    // within its request
 	trace                  string // traceparent of its request
 }
 
 // pacer decides whose turn it is on every lane: interactive before bulk, then deficit round robin over tenants, then
-// the oldest job. It only decides: it starts no goroutine and reads no clock. A waiting lane costs nothing.
+// the oldest job; and when, by what the lane's limits leave. It only decides: it starts no goroutine and reads no clock. A
+// waiting lane costs nothing.
 type pacer struct {
 	lanes map[string]*lane
 	lane  map[string]string // job -> lane
 }
 
-type lane struct {
-	interactive, bulk class
-	running           map[string]bool
-	holdUntil         time.Time
-	typical           time.Duration // how long an analysis took lately
-}
-
-// class is the jobs of one priority, by tenant.
-type class struct {
-	tenants []string // those with jobs, in the order of their turns
-	jobs    map[string][]job
-	deficit map[string]int
+// terms are on which a replica has a lane.
+type terms struct {
+	since            time.Time // when it took the lane over
+	requests, tokens int64     // a minute; 0: no limit is known
 }
 
 func newPacer() *pacer { return &pacer{lanes: map[string]*lane{}, lane: map[string]string{}} }
@@ -54,61 +44,103 @@ func (p *pacer) add(j job) {
 	}
 	l := p.lanes[j.lane]
 	if l == nil {
-		l = &lane{interactive: newClass(), bulk: newClass(), running: map[string]bool{}}
+		l = newLane()
 		p.lanes[j.lane] = l
 	}
 	p.lane[j.id] = j.lane
 	l.class(j.bulk).add(j)
 }
 
-// remove takes a job out of line or off its place; took, if not 0, is how long it ran.
+// remove takes a job out of line or off its place; took, if not 0, is how long it ran. What a job was charged that has asked
+// nobody flows back.
 func (p *pacer) remove(id string, took time.Duration) {
 	l := p.lanes[p.lane[id]]
 	if l == nil {
 		return
 	}
-	l.interactive.remove(id)
-	l.bulk.remove(id)
-	delete(l.running, id)
+	l.remove(id)
 	if took > 0 {
 		l.typical = smooth(l.typical, took)
-	}
-	if l.empty() && l.holdUntil.IsZero() { // a hold outlives the job that met it
-		delete(p.lanes, p.lane[id])
 	}
 	delete(p.lane, id)
 }
 
-// hold keeps a lane from starting anything until a time, as the provider asked.
-func (p *pacer) hold(laneID string, until time.Time) {
-	if l := p.lanes[laneID]; l != nil && until.After(l.holdUntil) {
-		l.holdUntil = until
+// hold keeps a lane from asking anything until a time, as the provider wished; nor does anything flow into its buckets.
+func (p *pacer) hold(laneID string, now, until time.Time) {
+	if l := p.lanes[laneID]; l != nil {
+		l.hold(now, until)
 	}
 }
 
-// next takes the jobs whose turn it is on the lanes that are owned, and says when to ask again if a hold is the
-// reason that nothing more may start (zero: not before something changes).
-func (p *pacer) next(now time.Time, owned func(lane string) bool) (jobs []job, again time.Time) {
+// decision is whose turn it is now.
+type decision struct {
+	start  []job     // from the line
+	repeat []string  // running ones that may ask once more
+	again  time.Time // when to ask the pacer again; zero: not before something changes
+}
+
+// next takes the jobs whose turn it is on the lanes that are owned, and charges them. Running jobs of lanes that are not
+// owned any more may go on at once: they will see that they have lost their lane.
+func (p *pacer) next(now time.Time, of func(lane string) (terms, bool)) (d decision) {
 	for id, l := range p.lanes {
-		if !owned(id) || l.waiting() == 0 {
-			continue
+		t, owned := of(id)
+		if !owned {
+			d.repeat, l.again = append(d.repeat, l.again...), nil
+		} else {
+			l.follow(t, now)
 		}
-		if now.Before(l.holdUntil) {
-			if again.IsZero() || l.holdUntil.Before(again) {
-				again = l.holdUntil
-			}
-			continue
-		}
-		for len(l.running) < laneConcurrency {
-			j, ok := l.take()
-			if !ok {
-				break
-			}
-			l.running[j.id] = true
-			jobs = append(jobs, j)
+		switch {
+		case l.empty() && (!owned || l.spare(now)):
+			delete(p.lanes, id)
+		case owned:
+			l.next(now, &d)
 		}
 	}
-	return jobs, again
+	return d
+}
+
+// measure sets what a running job's question may cost, once that is known better than by its estimate.
+func (p *pacer) measure(id string, tokens int, now time.Time) {
+	if l, r := p.running(id); r != nil {
+		l.measure(r, tokens, now)
+	}
+}
+
+// sent notes that a running job's request leaves: from now on it may cost what it was charged.
+func (p *pacer) sent(id string) {
+	if l, r := p.running(id); r != nil {
+		l.send(r)
+	}
+}
+
+// repeat asks for another turn of a running job: next gives it before anything new is started on the lane.
+func (p *pacer) repeat(id string) {
+	if l, r := p.running(id); r != nil {
+		l.again = append(l.again, id)
+	}
+}
+
+// answer is what came of a request.
+type answer struct {
+	// used is what it cost in tokens; negative: nobody knows, and it stays charged as it is.
+	used             int
+	requests, tokens said
+}
+
+// answered settles a running job's charge and notes what the provider says is left.
+func (p *pacer) answered(id string, a answer, now time.Time) {
+	if l, r := p.running(id); r != nil {
+		l.settle(r, a.used, now)
+		l.listen(r, a, now)
+	}
+}
+
+func (p *pacer) running(id string) (*lane, *run) {
+	l := p.lanes[p.lane[id]]
+	if l == nil {
+		return nil, nil
+	}
+	return l, l.running[id]
 }
 
 // waiting is how many jobs are in line on the lanes that are owned.
@@ -121,50 +153,19 @@ func (p *pacer) waiting(owned func(lane string) bool) (n int) {
 	return n
 }
 
-// place is a waiting job's place on its lane, from 1, and when it is expected to start; 0 when it does not wait.
-func (p *pacer) place(id string, now time.Time) (place int, wait time.Duration) {
+// place is a waiting job's place on its lane, from 1, and when it is expected to start; 0 when it does not wait. Of a lane of
+// another replica only its limits are known, and nothing is assumed to be left of them.
+func (p *pacer) place(id string, now time.Time, of func(lane string) (terms, bool)) (place int, wait time.Duration) {
 	l := p.lanes[p.lane[id]]
-	if l == nil || l.running[id] {
+	if l == nil || l.running[id] != nil {
 		return 0, 0
 	}
-	ahead := l.clone()
-	for place = 1; ; place++ {
-		j, ok := ahead.take()
-		if !ok {
-			return 0, 0
-		}
-		if j.id == id {
-			break
-		}
+	t, owned := of(p.lane[id])
+	if !owned {
+		t.since = now
 	}
-	typical := l.typical
-	if typical == 0 {
-		typical = unknownTime
-	}
-	rounds := (len(l.running) + place - 1) / laneConcurrency
-	wait = time.Duration(rounds) * typical
-	return place, wait + max(0, l.holdUntil.Sub(now))
+	return l.place(id, t, now)
 }
-
-func (l *lane) class(bulk bool) *class {
-	if bulk {
-		return &l.bulk
-	}
-	return &l.interactive
-}
-
-func (l *lane) take() (job, bool) {
-	if j, ok := l.interactive.take(); ok {
-		return j, true
-	}
-	return l.bulk.take()
-}
-
-func (l *lane) waiting() int { return len(l.interactive.tenants) + len(l.bulk.tenants) }
-
-func (l *lane) empty() bool { return l.waiting() == 0 && len(l.running) == 0 }
-
-func (l *lane) clone() *lane { return &lane{interactive: l.interactive.clone(), bulk: l.bulk.clone()} }
 
 // smooth lets the newest count for a quarter.
 func smooth(old, took time.Duration) time.Duration {
@@ -172,23 +173,4 @@ func smooth(old, took time.Duration) time.Duration {
 		return took
 	}
 	return old + (took-old)/4
-}
-
-func byAge(a, b job) int {
-	switch {
-	case a.sequence < b.sequence || a.sequence == b.sequence && a.index < b.index:
-		return -1
-	case a.id == b.id:
-		return 0
-	default:
-		return 1
-	}
-}
-
-func (c *class) add(j job) {
-	if len(c.jobs[j.tenant]) == 0 {
-		c.tenants = append(c.tenants, j.tenant)
-	}
-	at, _ := slices.BinarySearchFunc(c.jobs[j.tenant], j, byAge)
-	c.jobs[j.tenant] = slices.Insert(c.jobs[j.tenant], at, j)
 }

@@ -9,7 +9,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-func all(string) bool { return true }
+// free are terms without limits.
+func free(string) (terms, bool) { return terms{}, true }
+
+// limited are terms of a lane that was taken over at a time.
+func limited(since time.Time, requests, tokens int64) func(string) (terms, bool) {
+	return func(string) (terms, bool) { return terms{since, requests, tokens}, true }
+}
+
+func nobodys(string) (terms, bool) { return terms{}, false }
 
 func idsOf(jobs []job) (out []string) {
 	for _, j := range jobs {
@@ -38,8 +46,7 @@ func TestInteractiveGoesFirstThenTenantsTakeTurns(t *testing.T) {
 	now := time.Now()
 	var order []string
 	for range 4 {
-		jobs, _ := p.next(now, all)
-		for _, id := range idsOf(jobs) {
+		for _, id := range idsOf(p.next(now, free).start) {
 			order = append(order, id)
 			p.remove(id, time.Second)
 		}
@@ -60,27 +67,25 @@ func TestFourAtOnceOnALaneAndAHoldStopsIt(t *testing.T) {
 	t.Parallel()
 	p := line("a1", "a2", "a3", "a4", "a5", "a6")
 	now := time.Now()
-	if jobs, _ := p.next(now, func(string) bool { return false }); len(jobs) != 0 {
+	if jobs := p.next(now, nobodys).start; len(jobs) != 0 {
 		t.Fatalf("%d started on a lane that is not ours", len(jobs))
 	}
-	jobs, _ := p.next(now, all)
-	if len(jobs) != laneConcurrency {
+	if jobs := p.next(now, free).start; len(jobs) != laneConcurrency {
 		t.Fatalf("%d at once", len(jobs))
 	}
-	if again, _ := p.next(now, all); len(again) != 0 {
-		t.Fatalf("%d more", len(again))
+	if more := p.next(now, free).start; len(more) != 0 {
+		t.Fatalf("%d more", len(more))
 	}
-	if place, wait := p.place("a6", now); place != 2 || wait != unknownTime {
+	if place, wait := p.place("a6", now, free); place != 2 || wait != unknownTime {
 		t.Errorf("a6 is at %d, starts in %s", place, wait)
 	}
 	until := now.Add(3 * time.Second)
-	p.hold("l", until)
+	p.hold("l", now, until)
 	p.remove("a1", time.Second)
-	held, again := p.next(now, all)
-	if len(held) != 0 || !again.Equal(until) {
-		t.Errorf("%d started on a held lane; asked again at %s", len(held), again)
+	if held := p.next(now, free); len(held.start) != 0 || !held.again.Equal(until) {
+		t.Errorf("%d started on a held lane; asked again at %s", len(held.start), held.again)
 	}
-	if jobs, _ := p.next(until, all); !slices.Equal(idsOf(jobs), []string{"a5"}) {
+	if jobs := p.next(until, free).start; !slices.Equal(idsOf(jobs), []string{"a5"}) {
 		t.Errorf("after the hold: %v", idsOf(jobs))
 	}
 }
@@ -88,13 +93,15 @@ func TestFourAtOnceOnALaneAndAHoldStopsIt(t *testing.T) {
 func TestAJobStandsInLineOnce(t *testing.T) {
 	t.Parallel()
 	p := line("a1", "a1", "a2")
-	if jobs, _ := p.next(time.Now(), all); len(jobs) != 2 {
+	now := time.Now()
+	if jobs := p.next(now, free).start; len(jobs) != 2 {
 		t.Fatalf("%v", idsOf(jobs))
 	}
 	p.remove("a1", 0)
 	p.remove("a1", 0)
 	p.remove("a2", 0)
 	p.remove("unknown", 0)
+	p.next(now.Add(time.Minute), free)
 	if len(p.lanes) != 0 || len(p.lane) != 0 {
 		t.Errorf("an empty lane costs something: %v %v", p.lanes, p.lane)
 	}
@@ -108,8 +115,7 @@ func TestNothingStartsTwiceAndNobodyStarves(t *testing.T) {
 		p, now := newPacer(), time.Now()
 		started, running := map[string]bool{}, map[string][]string{}
 		take := func() {
-			jobs, _ := p.next(now, all)
-			for _, j := range jobs {
+			for _, j := range p.next(now, free).start {
 				if started[j.id] {
 					t.Fatalf("%s starts twice", j.id)
 				}

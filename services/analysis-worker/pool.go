@@ -26,9 +26,6 @@ type callRef struct{ tenant, call string }
 // putBackTime is how long an analysis that could not be gone on with waits before the next try.
 const putBackTime = time.Second
 
-// expectedTokens is what an analysis is taken to cost before its transcript is read: turns are then even by number.
-const expectedTokens = quantum
-
 // pool runs the analyses whose turn it is on the lanes of this replica.
 type pool struct {
 	s      *Service
@@ -37,8 +34,10 @@ type pool struct {
 
 	mu      sync.Mutex
 	pacer   *pacer
-	running map[string]context.CancelCauseFunc
+	running map[string]*turn
 	touched map[callRef]bool // calls of which something may have become due
+	said    map[string]laneLimits
+	rekeyed bool // keys have changed since said was read
 
 	unmeasured            func() // ends the gauges
 	cancelLoop, endLeases context.CancelFunc
@@ -50,7 +49,7 @@ type pool struct {
 func newPool(s *Service) *pool {
 	p := &pool{
 		s: s, wake: make(chan struct{}, 1), pacer: newPacer(),
-		running: map[string]context.CancelCauseFunc{}, touched: map[callRef]bool{},
+		running: map[string]*turn{}, touched: map[callRef]bool{}, rekeyed: true,
 	}
 	p.leaser = newLeaser(s.deps.Log, s.log, s.worker, p.rouse)
 	return p
@@ -69,6 +68,7 @@ func (p *pool) applied(batch []stream.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, m := range batch {
+		p.rekeyed = p.rekeyed || m.Stream == subject.Keys
 		_, tenant, rest, ok := subject.Parse(m.Subject)
 		if !ok || m.Stream != subject.Calls || len(rest) != 3 {
 			continue
@@ -87,8 +87,8 @@ func (p *pool) applied(batch []stream.Message) {
 
 // forget takes an analysis that has ended out of line, or stops it. The caller holds the lock.
 func (p *pool) forget(id string) {
-	if cancel := p.running[id]; cancel != nil {
-		cancel(errEnded)
+	if t := p.running[id]; t != nil {
+		t.cancel(errEnded)
 		return // its place is given back when it has stopped
 	}
 	p.pacer.remove(id, 0)
@@ -174,13 +174,16 @@ func (p *pool) dispatch(ctx, runs context.Context) {
 	}
 }
 
-// round puts what has become due in line and starts those whose turn it is.
+// round puts what has become due in line, and gives turns to those whose turn it is.
 func (p *pool) round(ctx, runs context.Context) (again time.Time, err error) {
 	p.mu.Lock()
 	touched := p.touched
 	p.touched = map[callRef]bool{}
 	p.mu.Unlock()
 	due, err := p.due(touched)
+	if err == nil {
+		err = p.readLimits()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -190,16 +193,22 @@ func (p *pool) round(ctx, runs context.Context) (again time.Time, err error) {
 	for _, j := range due {
 		p.pacer.add(j)
 	}
-	jobs, again := p.pacer.next(time.Now(), p.leaser.owns)
-	for _, j := range jobs {
+	d := p.pacer.next(time.Now(), p.terms)
+	for _, id := range d.repeat {
+		if t := p.running[id]; t != nil {
+			t.ready <- struct{}{} // it has asked for one, and has room for one
+		}
+	}
+	for _, j := range d.start {
 		if ctx.Err() != nil {
 			break
 		}
 		one, cancel := context.WithCancelCause(runs)
-		p.running[j.id] = cancel
-		p.runs.Go(func() { p.run(one, j) })
+		t := newTurn(p, j, cancel)
+		p.running[j.id] = t
+		p.runs.Go(func() { p.run(one, t) })
 	}
-	return again, nil
+	return d.again, nil
 }
 
 // due are the first analyses, not terminal, of some calls' requests.
@@ -217,33 +226,35 @@ func (p *pool) due(calls map[callRef]bool) (jobs []job, err error) {
 			if err != nil {
 				return err
 			}
-			if ok {
-				jobs = append(jobs, jobOf(r))
+			if !ok {
+				continue
 			}
+			j := jobOf(r)
+			if j.tokens, err = expected(tx, r); err != nil {
+				return err
+			}
+			jobs = append(jobs, j)
 		}
 		return nil
 	})
 	return jobs, err
 }
 
+// jobOf is an analysis as a job, but for what it is expected to cost.
 func jobOf(r Record) job {
 	return job{
-		id: r.ID, tenant: r.Tenant, call: r.Call, lane: r.Key.Lane, bulk: r.Priority == PriorityBulk, tokens: expectedTokens,
+		id: r.ID, tenant: r.Tenant, call: r.Call, lane: r.Key.Lane, bulk: r.Priority == PriorityBulk,
 		sequence: r.Sequence, index: r.Index, trace: r.Trace,
 	}
 }
 
-func (p *pool) run(ctx context.Context, j job) {
+func (p *pool) run(ctx context.Context, t *turn) {
+	j := t.job
 	ctx = telemetry.Extract(ctx, j.trace)
 	began := time.Now()
-	err := p.s.run(ctx, j, turn{
-		owns: func() bool { return p.leaser.owns(j.lane) },
-		hold: func(until time.Time) { p.mu.Lock(); p.pacer.hold(j.lane, until); p.mu.Unlock() },
-
-		stopping: p.stopping,
-	})
+	err := p.s.run(ctx, j, t)
 	p.mu.Lock()
-	p.running[j.id](nil)
+	t.cancel(nil)
 	delete(p.running, j.id)
 	p.pacer.remove(j.id, time.Since(began))
 	p.touched[callRef{j.tenant, j.call}] = true
@@ -267,7 +278,7 @@ func (p *pool) counts() (waiting, running int) {
 func (p *pool) place(r Record) (uint32, *uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	place, wait := p.pacer.place(r.ID, time.Now())
+	place, wait := p.pacer.place(r.ID, time.Now(), p.terms)
 	if place == 0 {
 		return 0, nil
 	}

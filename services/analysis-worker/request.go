@@ -107,6 +107,9 @@ func (s *Service) pinTranscript(ctx context.Context, call string, event *eventv1
 		return fault.New(fault.Unprocessable, "NO_TRANSCRIPT")
 	}
 	event.TranscriptRevision, event.LastUtterance = t.GetRevision(), t.GetLastUtterance()
+	for _, u := range t.GetUtterances() {
+		event.TranscriptTokens += int64(guess(u.GetText()) + guessUtterance)
+	}
 	return nil
 }
 

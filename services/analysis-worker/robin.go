@@ -5,26 +5,41 @@ import (
 	"slices"
 )
 
+// class is the jobs of one priority, by tenant.
+type class struct {
+	tenants []string // those with jobs, in the order of their turns
+	jobs    map[string][]job
+	deficit map[string]int
+}
+
 func newClass() class { return class{jobs: map[string][]job{}, deficit: map[string]int{}} }
 
-// take is one step of deficit round robin: the tenant at the front is served while what it saved up covers its oldest
-// job; else it is given a quantum and goes to the back. A dear job waits some rounds, cheap ones of others pass it.
-func (c *class) take() (job, bool) {
+// front is whose turn it is by deficit round robin: the tenant at the front is served while what it saved up covers its
+// oldest job; else it is given a quantum and goes to the back. A dear job waits some rounds, cheap ones of others pass it.
+// Asked again before anything is taken, it is the same job.
+func (c *class) front() (job, bool) {
 	for len(c.tenants) > 0 {
 		t := c.tenants[0]
 		j := c.jobs[t][0]
-		if c.deficit[t] < j.tokens {
-			c.deficit[t] += quantum
-			if len(c.tenants) > 1 || c.deficit[t] < j.tokens {
-				c.tenants = append(c.tenants[1:len(c.tenants):len(c.tenants)], t)
-			}
-			continue
+		if c.deficit[t] >= j.tokens {
+			return j, true
 		}
-		c.deficit[t] -= j.tokens
-		c.drop(t, 0)
-		return j, true
+		c.deficit[t] += quantum
+		if len(c.tenants) > 1 || c.deficit[t] < j.tokens {
+			c.tenants = append(c.tenants[1:len(c.tenants):len(c.tenants)], t)
+		}
 	}
 	return job{}, false
+}
+
+// take takes the job whose turn it is.
+func (c *class) take() (job, bool) {
+	j, ok := c.front()
+	if ok {
+		c.deficit[j.tenant] -= j.tokens
+		c.drop(j.tenant, 0)
+	}
+	return j, ok
 }
 
 func (c *class) size() (n int) {
@@ -56,4 +71,23 @@ func (c *class) drop(tenant string, i int) {
 
 func (c *class) clone() class {
 	return class{tenants: slices.Clone(c.tenants), jobs: maps.Clone(c.jobs), deficit: maps.Clone(c.deficit)}
+}
+
+func byAge(a, b job) int {
+	switch {
+	case a.sequence < b.sequence || a.sequence == b.sequence && a.index < b.index:
+		return -1
+	case a.id == b.id:
+		return 0
+	default:
+		return 1
+	}
+}
+
+func (c *class) add(j job) {
+	if len(c.jobs[j.tenant]) == 0 {
+		c.tenants = append(c.tenants, j.tenant)
+	}
+	at, _ := slices.BinarySearchFunc(c.jobs[j.tenant], j, byAge)
+	c.jobs[j.tenant] = slices.Insert(c.jobs[j.tenant], at, j)
 }

@@ -15,16 +15,9 @@ import (
 // lastWords is how long writing down an outcome may take when the analysis itself has no time left.
 const lastWords = 20 * time.Second
 
-// turn is what a run has of its lane.
-type turn struct {
-	owns     func() bool           // whether this replica may still send
-	hold     func(until time.Time) // keeps the lane from starting more
-	stopping <-chan struct{}       // closed when the replica stops: who only waits leaves, for another to go on
-}
-
 // run leads an analysis to its terminal event, or as far as it can be led. nil means that nothing is left to do here:
 // it has ended, or belongs to another replica. After an error it is put back and tried again.
-func (s *Service) run(ctx context.Context, j job, t turn) error {
+func (s *Service) run(ctx context.Context, j job, t *turn) error {
 	ctx, span := s.meters.analyse(ctx, j)
 	defer span.End()
 	err := s.lead(ctx, j, t)
@@ -34,7 +27,7 @@ func (s *Service) run(ctx context.Context, j job, t turn) error {
 	return err
 }
 
-func (s *Service) lead(ctx context.Context, j job, t turn) error {
+func (s *Service) lead(ctx context.Context, j job, t *turn) error {
 	r, err := s.begin(ctx, j, t)
 	if err != nil {
 		return lenient(err)
@@ -67,7 +60,7 @@ func lenient(err error) error {
 }
 
 // begin writes `started` and returns the record as it is then. The first start fixes the deadline.
-func (s *Service) begin(ctx context.Context, j job, t turn) (r Record, err error) {
+func (s *Service) begin(ctx context.Context, j job, t *turn) (r Record, err error) {
 	_, err = s.commit(ctx, j.tenant, j.call, self(j.tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
 		if r, err = s.due(tx, j, t); err != nil {
 			return nil, err
@@ -81,7 +74,7 @@ func (s *Service) begin(ctx context.Context, j job, t turn) (r Record, err error
 
 // due returns the record of a job that this replica may go on with: it has not ended, it is its turn within its
 // request, and the lane is still ours.
-func (s *Service) due(tx *view.Tx, j job, t turn) (Record, error) {
+func (s *Service) due(tx *view.Tx, j job, t *turn) (Record, error) {
 	call, _, err := readCall(tx, j.tenant, j.call)
 	if err != nil {
 		return Record{}, err

@@ -13,16 +13,17 @@ import (
 	"github.com/kikigaki/kikigaki/services/internal/ids"
 )
 
-// keyEvent writes what becomes of the key.
+// keyEvent writes what becomes of a key.
 func (w *world) keyEvent(e *eventv1.KeyEvent) {
 	w.t.Helper()
 	data, err := proto.Marshal(e)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	id := e.GetSaved().GetId() + e.GetDeleted().GetId()
 	g := stream.NewGuard(subject.Keys, subject.KeyGuard("a"))
 	if _, err = w.log.Commit(w.t.Context(), g, ids.New("event"), func(context.Context, uint64) (*stream.Event, error) {
-		return &stream.Event{Subject: subject.Key("a", "k"), Data: data}, nil
+		return &stream.Event{Subject: subject.Key("a", id), Data: data}, nil
 	}); err != nil {
 		w.t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ type Service struct {
 	tokens   *llm.Estimator
 	secrets  *secrets
 	usage    *usage
+	windows  *windows
 	meters   *meters
 	pool     *pool
 	eraser   *erasure.Sweeper
@@ -70,7 +71,8 @@ func New(cfg Config, deps Deps) *Service {
 	s := &Service{
 		cfg: cfg, deps: deps, log: deps.Logger.With("service", Name),
 		worker: ids.New("worker"), tokens: llm.NewEstimator(), secrets: newSecrets(), usage: newUsage(),
-		meters: newMeters(deps.Telemetry),
+		windows: newWindows(),
+		meters:  newMeters(deps.Telemetry),
 	}
 	if s.meters.err != nil {
 		s.log.Error("not everything is measured", "error", s.meters.err)

@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -25,7 +24,8 @@ import (
 const usageTime = time.Minute
 
 // usage is what was asked and used of each lane lately, and what the provider said last. It comes from the log, so that
-// every replica knows it, whoever asked; it is of no weight for any decision, and begins empty with each start.
+// every replica knows it, whoever asked. It begins empty with each start: until the first answer, what was learned when a key
+// was verified counts.
 type usage struct {
 	mu    sync.Mutex
 	lanes map[string]*laneUsage
@@ -74,6 +74,16 @@ func (u *usage) say(lane string, said *eventv1.RateLimits, at time.Time) {
 	if l := u.lane(lane); said != nil && !at.Before(l.at) {
 		l.said, l.at = said, at
 	}
+}
+
+// last is what the provider said last of a lane; nil: nothing yet.
+func (u *usage) last(lane string) *eventv1.RateLimits {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if l := u.lanes[lane]; l != nil {
+		return l.said
+	}
+	return nil
 }
 
 // sum is what was used of a lane in the minute before a time, and what the provider said last and when.
@@ -139,16 +149,6 @@ func rateLimits(l llm.Limits) *eventv1.RateLimits {
 	return out
 }
 
-// effectiveLimits are those that go: what an administrator has said, else what the provider said last, else what it said
-// when the key was verified. Each for itself; 0 where nobody has said anything.
-func effectiveLimits(verified *eventv1.ProviderLimits, said *eventv1.RateLimits, set *eventv1.ProviderLimits) *eventv1.ProviderLimits {
-	return &eventv1.ProviderLimits{
-		RequestsPerMinute: cmp.Or(set.GetRequestsPerMinute(), said.GetRequests(), verified.GetRequestsPerMinute()),
-		TokensPerMinute:   cmp.Or(set.GetTokensPerMinute(), said.GetTokens(), verified.GetTokensPerMinute()),
-		ContextWindow:     cmp.Or(set.GetContextWindow(), verified.GetContextWindow()),
-	}
-}
-
 // GetKeyLimits returns what is known of the limits that a key draws on; see the contract.
 func (s *Service) GetKeyLimits(
 	ctx context.Context, req *analysisv1.GetKeyLimitsRequest,
@@ -170,10 +170,12 @@ func (s *Service) GetKeyLimits(
 	}
 	total, said, at := s.usage.sum(k.GetLane(), time.Now())
 	out.Lane, out.Limits, out.Overrides = k.GetLane(), k.GetLimits(), k.GetLimitOverrides()
-	out.Effective = effectiveLimits(k.GetLimits(), said, k.GetLimitOverrides())
 	out.Said, out.UsedRequests, out.UsedTokens = said, total.requests, total.tokens
 	if said != nil {
 		out.SaidAt = timestamppb.New(at)
+	}
+	if out.Effective, err = s.effective(k, said); err != nil {
+		return nil, err
 	}
 	if out.SharedWith, err = s.sharing(caller.Tenant, k); err != nil {
 		return nil, err
@@ -199,6 +201,15 @@ func (s *Service) inLine(lane string) (running, waiting int64, err error) {
 		return err
 	})
 	return running, waiting, err
+}
+
+// effective is what goes for a key: its lane's limits, which it shares, and its own window.
+func (s *Service) effective(k *eventv1.KeySaved, said *eventv1.RateLimits) (out *eventv1.ProviderLimits, err error) {
+	var lanes map[string]laneLimits
+	err = s.follower.Read(func(tx *view.Tx) (err error) { lanes, err = readLaneLimits(tx); return err })
+	out = lanes[k.GetLane()].effective(said)
+	out.ContextWindow = s.windows.of(k.GetLane(), k.GetLimits(), k.GetLimitOverrides(), time.Now())
+	return out, err
 }
 
 // sharing are the names of a tenant's other keys in a key's lane.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	analysisv1 "github.com/kikigaki/kikigaki/proto/kikigaki/analysis/v1"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
@@ -34,6 +36,7 @@ func TestUseIsThatOfTheLastMinute(t *testing.T) {
 func TestTheLimitsOfAKeyAreKnownToEveryReplica(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.provider.left = "0"
 	first, _ := w.worker()
 	second, _ := w.worker()
 	w.ended(first, w.request(t.Context(), first))
@@ -102,13 +105,32 @@ func TestWhatRunsAndWaitsOnALaneIsCountedByEveryReplica(t *testing.T) {
 	counted(0, 0)
 }
 
-func TestWhatAnAdministratorSetsGoesFirst(t *testing.T) {
+// What an administrator sets is a share of the account: less than the provider lets through, never more.
+func TestTheSmallestShareOfALaneGoes(t *testing.T) {
 	t.Parallel()
-	verified := &eventv1.ProviderLimits{RequestsPerMinute: 1, TokensPerMinute: 2, ContextWindow: 3}
-	said := &eventv1.RateLimits{Requests: 10, Tokens: 20}
-	set := &eventv1.ProviderLimits{TokensPerMinute: 200}
-	got := effectiveLimits(verified, said, set)
-	if got.GetRequestsPerMinute() != 10 || got.GetTokensPerMinute() != 200 || got.GetContextWindow() != 3 {
-		t.Errorf("got %v", got)
+	now := time.Now()
+	old := &eventv1.KeySaved{
+		VerifiedAt:     timestamppb.New(now.Add(-time.Hour)),
+		Limits:         &eventv1.ProviderLimits{RequestsPerMinute: 7, TokensPerMinute: 7000},
+		LimitOverrides: &eventv1.ProviderLimits{RequestsPerMinute: 20, TokensPerMinute: 200},
+	}
+	young := &eventv1.KeySaved{
+		VerifiedAt: timestamppb.New(now), Limits: &eventv1.ProviderLimits{RequestsPerMinute: 10, TokensPerMinute: 1000},
+		LimitOverrides: &eventv1.ProviderLimits{TokensPerMinute: 300},
+	}
+	for name, lane := range map[string]laneLimits{
+		"one way":       laneLimits{}.with(old).with(young),
+		"the other way": laneLimits{}.with(young).with(old),
+	} {
+		if got := lane.effective(nil); got.GetRequestsPerMinute() != 10 || got.GetTokensPerMinute() != 200 {
+			t.Errorf("%s: as verified %v", name, got)
+		}
+		said := &eventv1.RateLimits{Requests: 30, Tokens: 100}
+		if got := lane.effective(said); got.GetRequestsPerMinute() != 20 || got.GetTokensPerMinute() != 100 {
+			t.Errorf("%s: as said last %v", name, got)
+		}
+	}
+	if got := (laneLimits{}).effective(nil); got.GetRequestsPerMinute() != 0 || got.GetTokensPerMinute() != 0 {
+		t.Errorf("nobody has said anything: %v", got)
 	}
 }

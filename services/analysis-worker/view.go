@@ -21,7 +21,7 @@ const (
 	queueBucket  = "queue"    // tenant, 0, analysis -> nothing, for those not terminal
 	keyBucket    = "keys"     // tenant, 0, key -> KeySaved without its secret
 	goneBucket   = "gone"     // time, tenant, 0, call, 0, analysis -> nothing: erased calls (no analysis), deleted analyses
-	viewFormat   = "3"
+	viewFormat   = "4"
 )
 
 func key(parts ...string) []byte {

@@ -36,10 +36,11 @@ type question struct {
 	model    string
 	messages []llm.Message
 	output   int
+	cost     int // in tokens, if the answer is as long as it may be
 }
 
 // work asks the provider and writes down what it says, until there is an answer. A *ProviderError ends the analysis.
-func (s *Service) work(ctx context.Context, r Record, t turn) error {
+func (s *Service) work(ctx context.Context, r Record, t *turn) error {
 	if r.HasText {
 		return nil // answered before a crash; only the terminal event was missing
 	}
@@ -50,39 +51,28 @@ func (s *Service) work(ctx context.Context, r Record, t turn) error {
 		if err := s.renew(ctx, r, t, &q); err != nil {
 			return err
 		}
+		t.measured(q.cost)
 		answered, err := s.ask(ctx, r, t, q)
 		if err == nil {
 			return answered
 		}
-		if s.replaced(ctx, r, q, err) {
-			continue
+		s.windows.learn(r.Key.Lane, err, time.Now())
+		if !s.replaced(ctx, r, q, err) {
+			wait, again := retry(err, try, pause)
+			if !again || wait >= time.Until(r.Deadline) {
+				return failure(err)
+			}
+			t.hold(wait)
 		}
-		wait, again := retry(err, try, pause)
-		if !again || wait >= time.Until(r.Deadline) {
-			return failure(err)
-		}
-		t.hold(time.Now().Add(wait))
-		if err := t.wait(ctx, wait); err != nil {
+		if err := t.repeat(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// wait waits, unless the replica stops or the analysis is over.
-func (t turn) wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-t.stopping:
-		return errStopping
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // renew makes a question ready to be asked: prepared, with the key as it is now. What was prepared with a key that has
 // changed since is prepared anew. While another service is down it waits, which writes nothing to the log.
-func (s *Service) renew(ctx context.Context, r Record, t turn, q *question) error {
+func (s *Service) renew(ctx context.Context, r Record, t *turn, q *question) error {
 	pause := newPause()
 	for {
 		err := s.renewOnce(ctx, r, q)
@@ -139,8 +129,7 @@ func retry(err error, try int, pause *backoff.ExponentialBackOff) (wait time.Dur
 	return 0, false
 }
 
-// prepare gets the secret and the words, and checks that they fit: transcript, prompt and answer together into the
-// model's window and nine tenths of what the provider takes in a minute.
+// prepare gets the secret and the words, and checks that they fit: transcript, prompt and answer together into the window.
 func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 	ctx = identity.AsService(ctx, r.Tenant)
 	secret, err := s.release(ctx, r)
@@ -154,12 +143,12 @@ func (s *Service) prepare(ctx context.Context, r Record) (question, error) {
 		return question{}, err
 	}
 	k := secret.GetKey()
-	q := question{release: secret, model: k.GetModel(), output: defaultOutput, messages: messages(t.GetUtterances(), r.Prompt.Text)}
-	if k.GetMaxOutputTokens() > 0 {
-		q.output = int(k.GetMaxOutputTokens())
-	}
-	if err := s.fits(q, k); err != nil {
-		return question{}, err
+	q := question{release: secret, model: k.GetModel(), output: outputOf(k), messages: messages(t.GetUtterances(), r.Prompt.Text)}
+	q.cost = s.cost(q, k)
+	if window := s.window(r.Key.Lane, k); int64(q.cost) > window {
+		return question{}, &ProviderError{Code: codeTooLong, Params: map[string]string{
+			"tokens": fmt.Sprint(q.cost), "limit": fmt.Sprint(window),
+		}}
 	}
 	q.client, q.end, err = s.client(secret)
 	return q, err
@@ -176,30 +165,18 @@ func messages(utterances []*transcriptv1.Utterance, prompt string) []llm.Message
 	return []llm.Message{{Role: "user", Text: b.String()}, {Role: "user", Text: prompt}}
 }
 
-func (s *Service) fits(q question, k *keyv1.Key) error {
-	limits := effectiveLimits(k.GetLimits(), nil, k.GetLimitOverrides())
-	window := limits.GetContextWindow()
-	if window <= 0 {
-		window = defaultWindow
-	}
-	if tpm := limits.GetTokensPerMinute(); tpm > 0 {
-		window = min(window, tpm*9/10)
-	}
-	need := q.output
+// cost is what a question may cost in tokens: its words and the longest answer.
+func (s *Service) cost(q question, k *keyv1.Key) int {
+	cost := q.output
 	for _, m := range q.messages {
-		need += s.tokens.CountBy(k.GetModelFacts().GetTokenizer(), m.Text)
+		cost += s.tokens.CountBy(k.GetModelFacts().GetTokenizer(), m.Text)
 	}
-	if int64(need) <= window {
-		return nil
-	}
-	return &ProviderError{Code: "CONTEXT_TOO_LONG", Params: map[string]string{
-		"tokens": fmt.Sprint(need), "limit": fmt.Sprint(window),
-	}}
+	return cost
 }
 
 // ask makes one request: `sent` is on disk before a byte leaves, `piece` says what came of it. The error is the
 // provider's; answered is what writing down a good answer came to.
-func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answered, err error) {
+func (s *Service) ask(ctx context.Context, r Record, t *turn, q question) (answered, err error) {
 	sent, err := s.send(ctx, r, t)
 	if err != nil {
 		return nil, err
@@ -207,9 +184,11 @@ func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answer
 	if _, err := s.keyNow(ctx, r); err != nil { // the last moment: behind it the socket is written
 		return nil, errors.Join(err, s.noteUnsent(ctx, r, sent, err))
 	}
+	t.sent()
 	answer, err := s.meters.provider.Complete(ctx, q.client, llm.Request{
 		Model: q.model, Messages: q.messages, MaxOutputTokens: q.output, RequestID: sent.RequestID,
 	}, r.about())
+	t.answered(answer, err)
 	if errors.Is(context.Cause(ctx), errStopping) && err != nil {
 		return nil, errStopping // nobody knows what came of it: it stays open, and counts as maybe paid
 	}
@@ -220,7 +199,7 @@ func (s *Service) ask(ctx context.Context, r Record, t turn, q question) (answer
 }
 
 // send writes `sent`. It refuses when the analysis has ended meanwhile or the lane is not ours any more.
-func (s *Service) send(ctx context.Context, r Record, t turn) (sent Sent, err error) {
+func (s *Service) send(ctx context.Context, r Record, t *turn) (sent Sent, err error) {
 	j := jobOf(r)
 	_, err = s.commit(ctx, r.Tenant, r.Call, self(r.Tenant), ids.New("event"), func(tx *view.Tx) (*fact, error) {
 		now, err := s.due(tx, j, t)

@@ -68,13 +68,19 @@ func newWorld(t *testing.T) *world {
 	log, dir := logIn(t)
 	w := &world{t: t, log: log, dirs: []string{dir}, tel: tel, spans: c, provider: newProvider(t)}
 	w.others = &others{url: w.provider.URL + "/v1"}
-	w.put(stream.NewGuard(subject.Calls, subject.CallGuard("a", "c")), subject.Call("a", "c", subject.KindOpened),
-		&eventv1.CallEvent{CallId: "c", Kind: &eventv1.CallEvent_Opened{Opened: &eventv1.CallOpened{}}})
+	w.open("c")
 	w.put(stream.NewGuard(subject.Keys, subject.KeyGuard("a")), subject.Key("a", "k"),
 		&eventv1.KeyEvent{Kind: &eventv1.KeyEvent_Saved{Saved: &eventv1.KeySaved{
 			Id: "k", Kind: "compatible", Name: "Main", Model: "m-1", Lane: "lane",
 		}}})
 	return w
+}
+
+// open opens a call.
+func (w *world) open(call string) {
+	w.t.Helper()
+	w.put(stream.NewGuard(subject.Calls, subject.CallGuard("a", call)), subject.Call("a", call, subject.KindOpened),
+		&eventv1.CallEvent{CallId: call, Kind: &eventv1.CallEvent_Opened{Opened: &eventv1.CallOpened{}}})
 }
 
 func (w *world) put(g stream.Guard, at string, m proto.Message) {
@@ -127,10 +133,16 @@ func (w *world) ask() *grpc.ClientConn {
 // request asks for an analysis of the call in the trace of a context.
 func (w *world) request(ctx context.Context, s *Service) (id string) {
 	w.t.Helper()
+	return w.requestOf(ctx, s, "c", "p")
+}
+
+// requestOf asks for an analysis of a call with a prompt: with "p2" by the key "k2", with every other by "k".
+func (w *world) requestOf(ctx context.Context, s *Service, call, prompt string) (id string) {
+	w.t.Helper()
 	ctx = identity.With(ctx, identity.Caller{
 		Tenant: "a", AccountID: "ann", Role: identity.RoleUser, CallPermission: identity.PermissionEdit,
 	})
-	res, err := s.RequestAnalyses(ctx, &analysisv1.RequestAnalysesRequest{CallId: "c", PromptIds: []string{"p"}})
+	res, err := s.RequestAnalyses(ctx, &analysisv1.RequestAnalysesRequest{CallId: call, PromptIds: []string{prompt}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -209,9 +221,13 @@ func (o *others) ReleaseSecret(context.Context, *keyv1.ReleaseSecretRequest) (*k
 // secretOf is the key's secret in a version.
 func secretOf(version uint32) string { return secretKey + strings.Repeat("+", int(version)) }
 
-func (o *others) GetPrompt(context.Context, *promptv1.GetPromptRequest) (*promptv1.GetPromptResponse, error) {
+func (o *others) GetPrompt(_ context.Context, req *promptv1.GetPromptRequest) (*promptv1.GetPromptResponse, error) {
+	k := "k"
+	if req.GetId() == "p2" {
+		k = "k2"
+	}
 	return &promptv1.GetPromptResponse{Prompt: &promptv1.Prompt{
-		Id: "p", Name: "Summary", KeyId: "k", Text: secretPrompt, Split: "auto", Revision: 7,
+		Id: req.GetId(), Name: "Summary", KeyId: k, Text: secretPrompt, Split: "auto", Revision: 7,
 		Advanced: o.advanced, MapText: "per piece", BrokenCode: o.broken, BrokenParams: o.brokenParams,
 	}}, nil
 }
@@ -238,11 +254,12 @@ type provider struct {
 	headers []http.Header
 	status  int
 	hang    chan struct{} // closed when it shall answer
+	left    string        // of its tokens; set before it is asked
 }
 
 func newProvider(t *testing.T) *provider {
 	t.Helper()
-	p := &provider{status: http.StatusOK}
+	p := &provider{status: http.StatusOK, left: "199999"}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.answer))
 	t.Cleanup(p.Close)
 	return p
@@ -265,7 +282,7 @@ func (p *provider) answer(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Request-ID", "req-1")
 	for name, value := range map[string]string{
 		"Limit-Requests": "500", "Remaining-Requests": "499", "Reset-Requests": "120ms",
-		"Limit-Tokens": "200000", "Remaining-Tokens": "0", "Reset-Tokens": "1m0s",
+		"Limit-Tokens": "200000", "Remaining-Tokens": p.left, "Reset-Tokens": "1m0s",
 	} {
 		w.Header().Set("X-Ratelimit-"+name, value)
 	}

@@ -847,7 +847,8 @@ type GetKeyLimitsResponse struct {
 	Limits *v1.ProviderLimits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
 	// What may be used of them, where an administrator has said so.
 	Overrides *v1.ProviderLimits `protobuf:"bytes,4,opt,name=overrides,proto3" json:"overrides,omitempty"`
-	// What goes: the overrides, else what the provider said last, else when the key was verified.
+	// What goes, and what the lane is paced by: what the provider said last, else when the key was verified, and of requests and
+	// tokens no more than the smallest override of the keys in the lane.
 	Effective *v1.ProviderLimits `protobuf:"bytes,5,opt,name=effective,proto3" json:"effective,omitempty"`
 	// What the provider said beside its last answer, and when; absent: nothing yet.
 	Said   *v1.RateLimits         `protobuf:"bytes,6,opt,name=said,proto3" json:"said,omitempty"`

@@ -654,8 +654,10 @@ type AnalysesRequested struct {
 	TranscriptRevision uint32 `protobuf:"varint,6,opt,name=transcript_revision,json=transcriptRevision,proto3" json:"transcript_revision,omitempty"`
 	// Utterance id of the last entry at that revision.
 	LastUtterance string `protobuf:"bytes,7,opt,name=last_utterance,json=lastUtterance,proto3" json:"last_utterance,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// About how many tokens the transcript has, by which turns are given before anybody has counted them. 0: not said.
+	TranscriptTokens int64 `protobuf:"varint,8,opt,name=transcript_tokens,json=transcriptTokens,proto3" json:"transcript_tokens,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *AnalysesRequested) Reset() {
@@ -735,6 +737,13 @@ func (x *AnalysesRequested) GetLastUtterance() string {
 		return x.LastUtterance
 	}
 	return ""
+}
+
+func (x *AnalysesRequested) GetTranscriptTokens() int64 {
+	if x != nil {
+		return x.TranscriptTokens
+	}
+	return 0
 }
 
 // RequestedAnalysis pins everything an analysis needs as of the request.
@@ -1891,7 +1900,7 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\bended_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\aendedAt\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\"\f\n" +
 	"\n" +
-	"CallErased\"\xc5\x02\n" +
+	"CallErased\"\xf2\x02\n" +
 	"\x11AnalysesRequested\x12@\n" +
 	"\banalyses\x18\x01 \x03(\v2$.kikigaki.event.v1.RequestedAnalysisR\banalyses\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\tR\bpriority\x12;\n" +
@@ -1899,7 +1908,8 @@ const file_kikigaki_event_v1_call_proto_rawDesc = "" +
 	"\vidempotency\x18\x04 \x01(\fR\vidempotency\x12\x1b\n" +
 	"\tbody_hash\x18\x05 \x01(\fR\bbodyHash\x12/\n" +
 	"\x13transcript_revision\x18\x06 \x01(\rR\x12transcriptRevision\x12%\n" +
-	"\x0elast_utterance\x18\a \x01(\tR\rlastUtterance\"\x8c\x01\n" +
+	"\x0elast_utterance\x18\a \x01(\tR\rlastUtterance\x12+\n" +
+	"\x11transcript_tokens\x18\b \x01(\x03R\x10transcriptTokens\"\x8c\x01\n" +
 	"\x11RequestedAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x127\n" +
 	"\x06prompt\x18\x02 \x01(\v2\x1f.kikigaki.event.v1.PinnedPromptR\x06prompt\x12.\n" +

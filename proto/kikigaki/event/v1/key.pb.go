@@ -179,8 +179,9 @@ type KeySaved struct {
 	SealedBefore []uint32 `protobuf:"fixed32,30,rep,packed,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
 	// When the provider was last asked whether it still accepts the key, and answered. Absent: not since it was saved.
 	CheckedAt *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
-	// What of the account's limits may be used here, where others draw on them, too; it goes before what the provider says.
-	// 0 leaves it to the provider.
+	// What of the account's limits may be used here, where others draw on them, too. Of requests and tokens the smaller of
+	// this and what the provider says goes, and of the keys of a lane the smallest; the window set here goes before the
+	// provider's. 0 leaves it to the provider.
 	LimitOverrides *ProviderLimits `protobuf:"bytes,32,opt,name=limit_overrides,json=limitOverrides,proto3" json:"limit_overrides,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

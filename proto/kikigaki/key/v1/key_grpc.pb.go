@@ -73,8 +73,9 @@ type KeyServiceClient interface {
 	// RecheckKey has the provider asked soon whether it still accepts a key, because it has just refused it or has nothing left
 	// to spend. It is asked at most every 10 minutes. The analysis-worker alone.
 	RecheckKey(ctx context.Context, in *RecheckKeyRequest, opts ...grpc.CallOption) (*RecheckKeyResponse, error)
-	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
-	// what the provider says. Zeros take it back. system_admin only.
+	// OverrideLimits says how much of the account's limits may be used here, as where others share the account. It is a share:
+	// of requests and tokens the smaller of it and what the provider says goes, and of the keys in a lane the smallest, from
+	// the next turn on. Zeros take it back. system_admin only.
 	OverrideLimits(ctx context.Context, in *OverrideLimitsRequest, opts ...grpc.CallOption) (*OverrideLimitsResponse, error)
 }
 
@@ -235,8 +236,9 @@ type KeyServiceServer interface {
 	// RecheckKey has the provider asked soon whether it still accepts a key, because it has just refused it or has nothing left
 	// to spend. It is asked at most every 10 minutes. The analysis-worker alone.
 	RecheckKey(context.Context, *RecheckKeyRequest) (*RecheckKeyResponse, error)
-	// OverrideLimits says how much of the account's limits may be used here, as where others share the account; it goes before
-	// what the provider says. Zeros take it back. system_admin only.
+	// OverrideLimits says how much of the account's limits may be used here, as where others share the account. It is a share:
+	// of requests and tokens the smaller of it and what the provider says goes, and of the keys in a lane the smallest, from
+	// the next turn on. Zeros take it back. system_admin only.
 	OverrideLimits(context.Context, *OverrideLimitsRequest) (*OverrideLimitsResponse, error)
 	mustEmbedUnimplementedKeyServiceServer()
 }
