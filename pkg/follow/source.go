@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	// inHand bounds the messages read but not yet applied: at 512 KiB for the largest, 64 MiB.
+	// inHand bounds the messages read but not yet applied: at 512 KiB for the largest, 64 MiB. Of a stream that lingers
+	// two groups are in hand.
 	inHand = 128
-	// maxBatch bounds the messages of one transaction.
+	// maxBatch is how many messages one transaction has, give or take a group.
 	maxBatch = 1000
 )
 
@@ -30,7 +31,7 @@ type source struct {
 	name   string
 	start  view.Mark // where following began, and of which incarnation
 	target uint64    // the last message on the log then
-	queue  chan stream.Message
+	queue  chan []stream.Message
 	label  metric.MeasurementOption // which stream it is, to count under
 	own    atomic.Uint64            // the newest that a group of this follower has written
 	linger time.Duration            // how long a message waits for others, while nobody waits for it
@@ -48,7 +49,7 @@ type source struct {
 
 func (f *Follower) newSource(ctx context.Context, name string, info stream.Info) (*source, error) {
 	s := &source{
-		f: f, name: name, queue: make(chan stream.Message, inHand), moved: make(chan struct{}),
+		f: f, name: name, queue: make(chan []stream.Message, inHand), moved: make(chan struct{}),
 		linger: f.cfg.Linger[name], hurry: make(chan struct{}, 1),
 		label: metric.WithAttributes(streamKey.String(name)),
 	}
@@ -64,6 +65,9 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s.linger > 0 {
+		s.queue = make(chan []stream.Message, 1) // of many each
 	}
 	s.start.Incarnation, s.start.Created, s.applied = info.Incarnation, info.Created, s.start.Sequence
 	var last stream.Message
@@ -85,19 +89,41 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 
 func (s *source) read(ctx context.Context) {
 	defer close(s.queue)
-	_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) {
-		s.lag.deliver(m.Pending)
+	take := func(all ...stream.Message) {
+		for _, m := range all {
+			s.lag.deliver(m.Pending)
+		}
 		select {
-		case s.queue <- m:
+		case s.queue <- all:
 		case <-ctx.Done():
 		}
-	})
+	}
+	if s.linger > 0 {
+		_ = s.f.cfg.Log.TailTogether(ctx, s.name, s.start.Sequence, s.rest, func(all []stream.Message) { take(all...) })
+	} else {
+		_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) { take(m) })
+	}
+}
+
+// rest lets what comes soon go along, until that was long enough or somebody waits for what there is.
+func (s *source) rest(ctx context.Context, after uint64) {
+	late := time.NewTimer(s.linger)
+	defer late.Stop()
+	for s.wanted.Load() <= after {
+		select {
+		case <-s.hurry:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *source) apply(ctx context.Context) {
 	batch := make([]stream.Message, 0, maxBatch)
 	for {
-		batch = s.tarry(s.gather(batch[:0]))
+		batch = s.gather(batch[:0])
 		if len(batch) == 0 || ctx.Err() != nil {
 			return
 		}
@@ -111,39 +137,17 @@ func (s *source) apply(ctx context.Context) {
 	}
 }
 
-// gather waits for one message and takes what else is at hand.
+// gather waits for messages and takes what else is at hand.
 func (s *source) gather(batch []stream.Message) []stream.Message {
-	m, ok := <-s.queue
+	more, ok := <-s.queue
 	for ok {
-		batch = append(batch, m)
-		if len(batch) == maxBatch {
+		batch = append(batch, more...)
+		if len(batch) >= maxBatch {
 			return batch
 		}
 		select {
-		case m, ok = <-s.queue:
+		case more, ok = <-s.queue:
 		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// tarry lets what comes soon go along, until that was long enough or somebody waits for what there is.
-func (s *source) tarry(batch []stream.Message) []stream.Message {
-	if s.linger == 0 || len(batch) == 0 {
-		return batch
-	}
-	late := time.NewTimer(s.linger)
-	defer late.Stop()
-	for len(batch) < maxBatch && s.wanted.Load() < batch[0].Sequence {
-		select {
-		case m, ok := <-s.queue:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, m)
-		case <-s.hurry:
-		case <-late.C:
 			return batch
 		}
 	}

@@ -67,13 +67,19 @@ func ofRaw(stream string, raw *jetstream.RawStreamMsg) Message {
 }
 
 func ofMsg(stream string, m jetstream.Msg) (Message, error) {
+	out, _, err := ofPulled(stream, m)
+	return out, err
+}
+
+// ofPulled also returns what number the consumer has given the message.
+func ofPulled(stream string, m jetstream.Msg) (out Message, counted uint64, err error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return Message{}, err
+		return Message{}, 0, err
 	}
 	return Message{
 		Stream: stream, Subject: m.Subject(), Sequence: meta.Sequence.Stream, Time: meta.Timestamp,
 		EventID: m.Headers().Get(eventIDHeader), Trace: m.Headers().Get(traceHeader), Data: m.Data(),
 		Pending: meta.NumPending,
-	}, nil
+	}, meta.Sequence.Consumer, nil
 }

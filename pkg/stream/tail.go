@@ -21,12 +21,17 @@ const (
 // goes on behind what was delivered last, and a stream that is not there is waited for. deliver is called by one goroutine
 // and may block.
 func (l *Log) Tail(ctx context.Context, stream string, after uint64, deliver func(Message)) error {
+	return l.tail(ctx, stream, &after, func() error { return l.tailOnce(ctx, stream, &after, deliver) })
+}
+
+// tail reads again and again, until the context is done.
+func (l *Log) tail(ctx context.Context, stream string, after *uint64, once func() error) error {
 	for ctx.Err() == nil {
-		err := l.tailOnce(ctx, stream, &after, deliver)
+		err := once()
 		if ctx.Err() != nil {
 			break
 		}
-		l.log.WarnContext(ctx, "following a stream was interrupted", "stream", stream, "after", after, "error", err)
+		l.log.WarnContext(ctx, "following a stream was interrupted", "stream", stream, "after", *after, "error", err)
 		select {
 		case <-time.After(tailRetry):
 		case <-ctx.Done():
