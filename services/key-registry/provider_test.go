@@ -17,6 +17,30 @@ type provider struct {
 	mu     sync.Mutex
 	seen   []string
 	closed int // the status that everything is refused with; 0: what the secret says
+	held   map[string]chan struct{}
+}
+
+// hold lets whoever asks for a path wait until release.
+func (p *provider) hold(path string) (release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := make(chan struct{})
+	p.held = map[string]chan struct{}{path: held}
+	return sync.OnceFunc(func() { close(held) })
+}
+
+// wait returns when a path is not held, or when who asked for it has gone.
+func (p *provider) wait(r *http.Request) {
+	p.mu.Lock()
+	held := p.held[r.URL.Path]
+	p.mu.Unlock()
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-r.Context().Done():
+	}
 }
 
 // close refuses everything with a status from now on; 0 opens again.
@@ -48,6 +72,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
 	p.mu.Unlock()
+	p.wait(r)
 	secret := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
