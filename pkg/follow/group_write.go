@@ -140,7 +140,7 @@ func (g *Group[R]) goAlone(run context.Context, w *writing[R]) {
 		defer cancel()
 		defer context.AfterFunc(run, cancel)() // the group is ending: whoever asked may ask again
 		again := func(ctx context.Context, last uint64) (*stream.Event, error) {
-			return f.decide(ctx, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) {
+			return upon(ctx, f, w.guard, w.id, last, func(tx *view.Tx) (*stream.Event, error) {
 				return g.decide(tx, w, g.cfg.Expected(tx, w.requests[0].body))
 			})
 		}

@@ -108,21 +108,38 @@ func behind(name string, err error) error {
 // nothing. Its error ends the commit. It may be called several times.
 type Decide func(tx *view.Tx) (*stream.Event, error)
 
+// DecideAll is Decide for several events; none writes nothing.
+type DecideAll func(tx *view.Tx) ([]stream.Event, error)
+
 // Commit takes a decision under a guard upon a view that has everything the leader has, appends it, and waits until
 // the view has it too, so that a read that follows sees it. It returns the position that includes it. See
 // [stream.Log.Commit] for what happens when somebody else was first or no answer comes. The guard's stream must be among
 // those followed. A view that is not there in time, after 2 s, is logged and is no error: the event is on the log.
 func (f *Follower) Commit(ctx context.Context, g stream.Guard, eventID string, decide Decide) (stream.Position, error) {
 	seq, err := f.cfg.Log.Commit(ctx, g, eventID, func(ctx context.Context, last uint64) (*stream.Event, error) {
-		return f.decide(ctx, g, eventID, last, decide)
+		return upon(ctx, f, g, eventID, last, decide)
 	})
+	return f.committed(ctx, g, seq, err)
+}
+
+// CommitAll is Commit for several events, all of which are written or none; see [stream.Log.CommitAll]. Their stream must be
+// declared with Batches.
+func (f *Follower) CommitAll(ctx context.Context, g stream.Guard, eventID string, decide DecideAll) (stream.Position, error) {
+	seq, err := f.cfg.Log.CommitAll(ctx, g, eventID, func(ctx context.Context, last uint64) ([]stream.Event, error) {
+		return upon(ctx, f, g, eventID, last, decide)
+	})
+	return f.committed(ctx, g, seq, err)
+}
+
+// committed waits until the view has what was written.
+func (f *Follower) committed(ctx context.Context, g stream.Guard, sequence uint64, err error) (stream.Position, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Wait(ctx, g.Stream(), seq); err != nil {
-		f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "guard", g.String(), "sequence", seq)
+	if err := f.Wait(ctx, g.Stream(), sequence); err != nil {
+		f.log.WarnContext(ctx, "a write is on the log but not yet in the view", "guard", g.String(), "sequence", sequence)
 	}
-	return f.position(g.Stream(), seq), nil
+	return f.position(g.Stream(), sequence), nil
 }
 
 // acknowledged remembers that something of this follower's own is on the log.
@@ -143,18 +160,19 @@ func (f *Follower) position(name string, sequence uint64) stream.Position {
 	return stream.Position{{Stream: name, Incarnation: f.sources[name].start.Incarnation, Sequence: sequence}}
 }
 
-func (f *Follower) decide(
-	ctx context.Context, g stream.Guard, eventID string, last uint64, decide Decide,
-) (event *stream.Event, err error) {
+// upon takes a decision upon a view that has everything under a guard up to a sequence.
+func upon[E any](
+	ctx context.Context, f *Follower, g stream.Guard, eventID string, last uint64, decide func(*view.Tx) (E, error),
+) (out E, err error) {
 	if err := f.Wait(ctx, g.Stream(), last); err != nil {
-		return nil, err
+		return out, err
 	}
 	err = f.view.Read(func(tx *view.Tx) error {
 		if seq, ok := f.sources[g.Stream()].stored(eventID); ok {
 			return &stream.Stored{Sequence: seq}
 		}
-		event, err = decide(tx)
+		out, err = decide(tx)
 		return err
 	})
-	return event, err
+	return out, err
 }

@@ -38,10 +38,11 @@ type Write struct {
 }
 
 // AppendAll writes all events of a batch, or none: at most [MaxBatch], all of one stream, declared with Batches, each
-// under a guard of its own. It returns their sequences, which follow one another in the order of the writes, once the server
+// under a guard. It returns their sequences, which follow one another in the order of the writes, once the server
 // has all of them on disk. Nobody reads some of them without the others. Against [Log.Append] and other batches each
-// write is the same compare-and-set as a single one. Two writes under one guard, or a guard of another stream, are errors
-// of the program; two different guards that cover the same subject are, too, but nobody notices.
+// write is the same compare-and-set as a single one; writes under one guard are one, and expect the same sequence, that from
+// before the batch. A guard that is expected at two sequences, one that is just the subject of a write before it, or one of
+// another stream, are errors of the program; two different guards that cover the same subject are, too, but nobody notices.
 //
 // Errors are those of [Log.Append]. If one write is refused nothing is stored and the error is a [Conflict], whose Guard is
 // the one that refused where that can be told: the server says at most how far the guard has moved, and the message
@@ -85,15 +86,16 @@ func checkBatch(stream string, writes []Write) error {
 	if len(writes) > MaxBatch {
 		return fmt.Errorf("stream: a batch of %d writes, at most %d go together", len(writes), MaxBatch)
 	}
-	guards := make(map[Guard]struct{}, len(writes))
+	guards := make(map[Guard]uint64, len(writes))
 	for _, w := range writes {
 		if w.Guard.stream != stream {
 			return fmt.Errorf("stream: %s in a batch for %s", w.Guard, stream)
 		}
-		if _, twice := guards[w.Guard]; twice {
-			return fmt.Errorf("stream: two writes under %s in one batch", w.Guard)
+		expected, again := guards[w.Guard]
+		if again && (expected != w.Expected || w.Guard.filter == w.Event.Subject) {
+			return fmt.Errorf("stream: %s twice in one batch", w.Guard)
 		}
-		guards[w.Guard] = struct{}{}
+		guards[w.Guard] = w.Expected
 	}
 	return nil
 }

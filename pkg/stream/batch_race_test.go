@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -83,7 +84,58 @@ func checkRound(t *testing.T, l *stream.Log, shared, winner string) {
 func TestOfASingleWriteAndBatchesOneWinsOnOneServer(t *testing.T) {
 	t.Parallel()
 	s := streamtest.Start(t)
-	raceBatches(t, []*stream.Log{openBatches(t, s.Conn(t), 1), openBatches(t, s.Conn(t), 1)}, 150)
+	logs := []*stream.Log{openBatches(t, s.Conn(t), 1), openBatches(t, s.Conn(t), 1)}
+	raceBatches(t, logs, 150)
+	raceUnderOneGuard(t, logs, 100)
+}
+
+// raceUnderOneGuard lets, round by round, two batches and a single write go under one guard, all expecting what lies there:
+// one is stored, whole.
+func raceUnderOneGuard(t *testing.T, logs []*stream.Log, rounds int) {
+	t.Helper()
+	for r := range rounds {
+		tenant := fmt.Sprintf("u%d", r)
+		var group sync.WaitGroup
+		won := make(chan string, 3)
+		for n, who := range []string{"first", "second", "single"} {
+			writes := []stream.Write{writeUnder(tenant, who+"-a", 0, who), writeUnder(tenant, who+"-b", 0, who), writeUnder(tenant, who+"-c", 0, who)}
+			if who == "single" {
+				writes = writes[:1]
+			}
+			group.Go(func() {
+				_, err := logs[n%len(logs)].AppendAll(t.Context(), name, writes)
+				if err == nil {
+					won <- who
+				} else if _, lost := errors.AsType[*stream.Conflict](err); !lost {
+					t.Errorf("round %d, %s: %v", r, who, err)
+				}
+			})
+		}
+		group.Wait()
+		close(won)
+		var who []string
+		for w := range won {
+			who = append(who, w)
+		}
+		stored := map[string]int{}
+		next := writeUnder(tenant, "next", 0, "next")
+		err := logs[0].Between(t.Context(), next.Guard, 0, 1<<62, func(m stream.Message) error {
+			stored[m.EventID]++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(who) != 1 || len(stored) != 1 || stored[who[0]] != map[string]int{"single": 1, "first": 3, "second": 3}[who[0]] {
+			t.Fatalf("round %d was won by %v, stored %v", r, who, stored)
+		}
+		_, err = logs[r%len(logs)].Commit(t.Context(), next.Guard, "next", func(context.Context, uint64) (*stream.Event, error) {
+			return &next.Event, nil
+		})
+		if err != nil {
+			t.Fatalf("round %d: nothing goes under the guard any more: %v", r, err)
+		}
+	}
 }
 
 func TestBatchesOnACluster(t *testing.T) {
@@ -91,6 +143,7 @@ func TestBatchesOnACluster(t *testing.T) {
 	c := streamtest.StartCluster(t)
 	logs := []*stream.Log{openBatches(t, c.ConnTo(t, 0), 3), openBatches(t, c.ConnTo(t, 1), 3), openBatches(t, c.ConnTo(t, 2), 3)}
 	raceBatches(t, logs, 50)
+	raceUnderOneGuard(t, logs, 50)
 	checkBatches(t, logs[0])
 	leader := c.WaitLeader(t, name)
 	c.StopNode(t, leader)

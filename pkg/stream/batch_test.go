@@ -38,6 +38,15 @@ func writeTo(call string, expected uint64, id string) stream.Write {
 	}
 }
 
+// writeUnder is a write of an event under the guard of all events of a tenant.
+func writeUnder(tenant, call string, expected uint64, id string) stream.Write {
+	subject := "test.call." + tenant + "." + call
+	return stream.Write{
+		Guard: stream.NewGuard(name, "test.call."+tenant+".>"), Expected: expected,
+		Event: stream.Event{ID: id, Subject: subject, Data: []byte(id)},
+	}
+}
+
 func writesTo(calls int, id string) []stream.Write {
 	writes := make([]stream.Write, 0, calls)
 	for n := range calls {
@@ -127,6 +136,7 @@ func TestABatchThatMakesNoSenseIsRefused(t *testing.T) {
 	elsewhere.Guard = stream.NewGuard("OTHER", "other.b")
 	for what, writes := range map[string][]stream.Write{
 		"one guard twice": {writeTo("a", 0, "1"), writeTo("a", 0, "2")},
+		"two sequences":   {writeUnder("r", "a", 0, "1"), writeUnder("r", "b", 1, "2")},
 		"another stream":  {writeTo("a", 0, "1"), elsewhere},
 		"too many":        writesTo(stream.MaxBatch+1, "e"),
 	} {

@@ -21,6 +21,9 @@ const (
 // Returning a nil event and no error means that nothing is to be written; returning [Stored] that an earlier try was.
 type Decision func(ctx context.Context, last uint64) (*Event, error)
 
+// Decisions is what [Log.CommitAll] writes: as a [Decision], but several events, none for nothing.
+type Decisions func(ctx context.Context, last uint64) ([]Event, error)
+
 // Stored is what a decision returns when it knows by other means that this commit's event is on the log. It matters
 // where only the newest message of a subject is kept: somebody's later event may have taken the place of ours.
 type Stored struct {
@@ -41,14 +44,30 @@ func (s *Stored) Error() string { return fmt.Sprintf("stream: stored at %d", s.S
 //
 // Commits of one Log under one guard take turns, so that only other processes are raced against.
 func (l *Log) Commit(ctx context.Context, g Guard, eventID string, decide Decision) (uint64, error) {
+	return l.commit(ctx, commit{log: l, guard: g, eventID: eventID, decide: decide.alone, pause: newPause()})
+}
+
+// CommitAll is Commit for several events under one guard, of which all are written or none, and which nobody reads without
+// each other ([Log.AppendAll]): at most [MaxBatch], of a stream declared with Batches. The last has the event id that is
+// handed in, the others one that is made of it; the sequence is that of the last.
+func (l *Log) CommitAll(ctx context.Context, g Guard, eventID string, decide Decisions) (uint64, error) {
 	return l.commit(ctx, commit{log: l, guard: g, eventID: eventID, decide: decide, pause: newPause()})
+}
+
+// alone makes a decision upon one event one upon several.
+func (d Decision) alone(ctx context.Context, last uint64) ([]Event, error) {
+	e, err := d(ctx, last)
+	if err != nil || e == nil {
+		return nil, err
+	}
+	return []Event{*e}, nil
 }
 
 // Resume is Commit for an event that somebody has already tried to append, expecting a sequence, and whose fate is not
 // certain: it looks for the event first, and decides only when it is not there.
 func (l *Log) Resume(ctx context.Context, g Guard, eventID string, expected uint64, decide Decision) (uint64, error) {
 	return l.commit(ctx, commit{
-		log: l, guard: g, eventID: eventID, decide: decide, pause: newPause(), sent: true, expected: expected,
+		log: l, guard: g, eventID: eventID, decide: decide.alone, pause: newPause(), sent: true, expected: expected, size: 1,
 	})
 }
 
@@ -80,12 +99,13 @@ type commit struct {
 	log     *Log
 	guard   Guard
 	eventID string
-	decide  Decision
+	decide  Decisions
 	pause   *backoff.ExponentialBackOff
 	rounds  int
-	// sent is set once an event may be on its way, expected is what it expected then.
+	// sent is set once events may be on their way, expected is what they expected then, and size how many they are.
 	sent     bool
 	expected uint64
+	size     int
 	// inFlight is set when the last refusal was about another write in flight.
 	inFlight bool
 	last     error
@@ -128,24 +148,37 @@ func (c *commit) try(ctx context.Context) (seq uint64, done bool, err error) {
 			return 0, false, &Conflict{Guard: c.guard, InFlight: true}
 		}
 	}
-	event, err := c.decide(ctx, m.Sequence)
+	events, err := c.decide(ctx, m.Sequence)
 	if stored, ok := errors.AsType[*Stored](err); ok {
 		return stored.Sequence, true, nil
 	}
 	if err != nil {
 		return 0, true, c.refused(ctx, err)
 	}
-	if event == nil {
+	if len(events) == 0 {
 		return m.Sequence, true, nil
 	}
-	return c.append(ctx, m.Sequence, *event)
+	return c.append(ctx, m.Sequence, events)
 }
 
-func (c *commit) append(ctx context.Context, expected uint64, e Event) (uint64, bool, error) {
-	e.ID = c.eventID
-	seq, err := c.log.Append(ctx, c.guard, expected, e)
+// id of the n-th event: the last has the commit's.
+func (c *commit) id(n int) string {
+	if n == c.size-1 {
+		return c.eventID
+	}
+	return fmt.Sprintf("%s.%d", c.eventID, n)
+}
+
+func (c *commit) append(ctx context.Context, expected uint64, events []Event) (seq uint64, done bool, err error) {
+	c.expected, c.size = expected, len(events)
+	writes := make([]Write, len(events))
+	for n, e := range events {
+		e.ID = c.id(n)
+		writes[n] = Write{Guard: c.guard, Expected: expected, Event: e}
+	}
+	sequences, err := c.log.AppendAll(ctx, c.guard.stream, writes)
 	if err == nil {
-		return seq, true, nil
+		return sequences[len(sequences)-1], true, nil
 	}
 	var conflict *Conflict
 	refused := errors.As(err, &conflict)
@@ -155,17 +188,17 @@ func (c *commit) append(ctx context.Context, expected uint64, e Event) (uint64, 
 	if c.inFlight = refused && conflict.InFlight; !c.inFlight {
 		c.rounds++
 	}
-	c.sent, c.expected = true, expected
+	c.sent = true
 	return 0, false, err
 }
 
-// own looks for this commit's event where an earlier try would have been stored.
+// own looks for this commit's events where an earlier try would have been stored: if the first is there, all are.
 func (c *commit) own(ctx context.Context) (uint64, bool, error) {
 	m, ok, err := c.log.After(ctx, c.guard, c.expected)
-	if err != nil || !ok || m.EventID != c.eventID {
+	if err != nil || !ok || m.EventID != c.id(0) {
 		return 0, false, err
 	}
-	return m.Sequence, true, nil
+	return m.Sequence + uint64(c.size) - 1, true, nil
 }
 
 // refused passes a decision's own error on, unless the decision was cut short while an earlier try is still open.

@@ -122,6 +122,45 @@ func TestAWinnerWithoutAnAnswerFindsItsOwnEvent(t *testing.T) {
 	}
 }
 
+// TestABatchWithoutAnAnswerFindsItsOwnEvents is a fence: a commit of several events whose answer got lost must not write
+// them again, and what somebody else has written meanwhile is decided upon.
+func TestABatchWithoutAnAnswerFindsItsOwnEvents(t *testing.T) {
+	t.Parallel()
+	l := openBatches(t, streamtest.Start(t).Conn(t), 1)
+	guard := stream.NewGuard(name, "test.call.t.>")
+	events := []stream.Event{{Subject: "test.call.t.a"}, {Subject: "test.call.t.b"}, {Subject: "test.call.t.c"}}
+	seq, err := l.CommitAll(t.Context(), guard, "mine", func(ctx context.Context, last uint64) ([]stream.Event, error) {
+		var writes []stream.Write
+		for n, e := range events {
+			e.ID = []string{"mine.0", "mine.1", "mine"}[n]
+			writes = append(writes, stream.Write{Guard: guard, Expected: last, Event: e})
+		}
+		_, err := l.AppendAll(ctx, name, writes)
+		return events, err
+	})
+	if n := messages(t, l); err != nil || seq != 3 || n != 3 {
+		t.Fatalf("sequence %d of %d, %v", seq, n, err)
+	}
+	tries := 0
+	seq, err = l.CommitAll(t.Context(), guard, "second", func(ctx context.Context, last uint64) ([]stream.Event, error) {
+		if tries++; tries == 1 { // somebody is faster
+			_, err := l.Append(ctx, guard, last, stream.Event{ID: "theirs", Subject: "test.call.t.d"})
+			return events, err
+		}
+		return events[:2], nil
+	})
+	if n := messages(t, l); err != nil || seq != 6 || n != 6 || tries != 2 {
+		t.Fatalf("sequence %d of %d after %d tries, %v", seq, n, tries, err)
+	}
+	if m, _, err := l.At(t.Context(), name, seq); err != nil || m.EventID != "second" || m.Subject != "test.call.t.b" {
+		t.Fatalf("the last is %+v, %v", m, err)
+	}
+	seq, err = l.CommitAll(t.Context(), guard, "none", func(context.Context, uint64) ([]stream.Event, error) { return nil, nil })
+	if err != nil || seq != 6 || messages(t, l) != 6 {
+		t.Fatalf("nothing is written at %d, %v", seq, err)
+	}
+}
+
 func TestADecisionThatIsRefusedWritesNothing(t *testing.T) {
 	t.Parallel()
 	l := open(t, streamtest.Start(t).Conn(t), 1)
