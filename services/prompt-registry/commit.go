@@ -59,6 +59,27 @@ func (s *Service) commit(
 	})
 }
 
+// commitAll is commit for several events: all of them are written, or none.
+func (s *Service) commitAll(
+	ctx context.Context, c identity.Caller, decide func(*view.Tx, state) ([]fact, error),
+) (stream.Position, error) {
+	return s.follower.CommitAll(ctx, guard(c.Tenant), ids.New("event"), func(tx *view.Tx) (events []stream.Event, err error) {
+		st, err := readState(tx, c.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		facts, err := decide(tx, st)
+		for _, f := range facts {
+			e, wrong := encode(c, f)
+			if wrong != nil {
+				return nil, wrong
+			}
+			events = append(events, *e)
+		}
+		return events, err
+	})
+}
+
 func encode(c identity.Caller, f fact) (*stream.Event, error) {
 	f.event.Meta = &eventv1.Meta{At: timestamppb.New(time.Now()), By: c.Actor(), Service: Name}
 	data, err := proto.Marshal(f.event)

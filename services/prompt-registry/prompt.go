@@ -1,6 +1,7 @@
 package prompts
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,11 +90,33 @@ func create(all []Prompt, id string, d Draft) (Prompt, error) {
 	if err := nameFree(all, "", d.Name); err != nil {
 		return Prompt{}, err
 	}
-	p := Prompt{Draft: d, ID: id, Revision: 1, Rank: 1}
+	return Prompt{Draft: d, ID: id, Revision: 1, Rank: nextRank(all)}, nil
+}
+
+// nextRank puts a new prompt behind all there are.
+func nextRank(all []Prompt) uint64 {
+	rank := uint64(1)
 	for _, other := range all {
-		p.Rank = max(p.Rank, other.Rank+1)
+		rank = max(rank, other.Rank+1)
 	}
-	return p, nil
+	return rank
+}
+
+// createAll adds those prompts to a tenant's whose names are free; the others are there already, or somebody's own. When not all of them fit none is added, and LIMIT_REACHED says how many would.
+func createAll(all []Prompt, drafts []Draft, newID func() string) (made []Prompt, err error) {
+	for _, d := range drafts {
+		there := slices.Concat(all, made)
+		if nameFree(there, "", d.Name) != nil {
+			continue
+		}
+		made = append(made, Prompt{Draft: d, ID: newID(), Revision: 1, Rank: nextRank(there)})
+	}
+	if free := MaxPrompts - len(all); len(made) > free {
+		return nil, fault.New(fault.Unprocessable, "LIMIT_REACHED", fault.Param("reason", "no_room_for_all"),
+			fault.Param("limit", strconv.Itoa(MaxPrompts)), fault.Param("count", strconv.Itoa(len(made))),
+			fault.Param("free", strconv.Itoa(free)))
+	}
+	return made, nil
 }
 
 // change replaces a prompt's draft; REVISION_STALE when it is not at the revision that the change is based on.

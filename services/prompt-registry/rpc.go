@@ -143,33 +143,3 @@ func (s *Service) MovePrompt(
 	out.Position = pos.Encode()
 	return out, nil
 }
-
-// CreateExamplePrompts adds the five example prompts; see the contract.
-func (s *Service) CreateExamplePrompts(
-	ctx context.Context, req *promptv1.CreateExamplePromptsRequest,
-) (*promptv1.CreateExamplePromptsResponse, error) {
-	caller, err := identity.RequireAdmin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	drafts, err := s.examples(ctx, caller.Tenant, req.GetKeyId(), req.GetLanguage())
-	if err != nil {
-		return nil, err
-	}
-	out := &promptv1.CreateExamplePromptsResponse{}
-	for _, d := range drafts {
-		p, pos, err := s.create(ctx, caller, d)
-		if fault.Is(err, "NAME_TAKEN") {
-			continue // made before, or somebody's own
-		}
-		if err != nil {
-			return nil, fault.Op("prompts.examples", err)
-		}
-		made, err := s.show(caller, p)
-		if err != nil {
-			return nil, err
-		}
-		out.Prompts, out.Position = append(out.Prompts, made), pos.Encode()
-	}
-	return out, nil
-}

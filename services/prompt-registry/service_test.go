@@ -5,11 +5,13 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
@@ -138,6 +140,82 @@ func TestExamplesAreMadeOnce(t *testing.T) {
 	want := []string{"要約", "キーワードピックアップ", "VOC抽出", "FAQ抽出", "応対チェック"}
 	if got := names(list(t, s)); !slices.Equal(got, want) {
 		t.Fatalf("got %v", got)
+	}
+}
+
+// TestExamplesAreMadeTogetherOrNot is a fence: where not all of them fit none is made, and where they do they are one write
+// that nobody can come between.
+func TestExamplesAreMadeTogetherOrNot(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, streamtest.Unsynced())
+	for n := range 996 {
+		b.prompt(n)
+	}
+	s := b.one()
+	req := &promptv1.CreateExamplePromptsRequest{KeyId: keyID, Language: "ja"}
+	before := b.events()
+	_, err := s.CreateExamplePrompts(admin(t), req)
+	f, _ := fault.As(err)
+	if f == nil || f.Code != "LIMIT_REACHED" || f.Params["count"] != "5" || f.Params["free"] != "4" || f.Params["limit"] != "1000" {
+		t.Errorf("it is told %+v", f)
+	}
+	if n := b.events() - before; n != 0 {
+		t.Fatalf("%d prompts were made all the same", n)
+	}
+	create(t, s, draft("要約")) // so that one is not missing
+	_, err = s.CreateExamplePrompts(admin(t), req)
+	if f, _ = fault.As(err); f == nil || f.Params["count"] != "4" || f.Params["free"] != "3" {
+		t.Errorf("with one of them there it is told %+v", f)
+	}
+	for _, id := range []string{"prompt-1", "prompt-2"} {
+		if _, err := s.DeletePrompt(admin(t), &promptv1.DeletePromptRequest{Id: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := s.CreateExamplePrompts(admin(t), req)
+	if err != nil || len(res.GetPrompts()) != 4 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	for i, p := range res.GetPrompts() {
+		if p.GetPosition() != uint32(996+i) || p.GetRevision() != 1 {
+			t.Errorf("%s is at %d", p.GetName(), p.GetPosition())
+		}
+	}
+}
+
+// Two administrators press the button at the same moment, at two replicas, while a third makes one of them by hand: each is
+// there once, and those of one press lie side by side.
+func TestExamplesOfTwoAdministratorsAreMadeOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	replicas := []*prompts.Service{b.one(), b.one(), b.one()}
+	for _, language := range []string{"ja", "en", "pt-BR"} {
+		var group sync.WaitGroup
+		var made atomic.Int64
+		for _, s := range replicas[:2] {
+			group.Go(func() {
+				res, err := s.CreateExamplePrompts(admin(t), &promptv1.CreateExamplePromptsRequest{KeyId: keyID, Language: language})
+				if n := len(res.GetPrompts()); err != nil || n != 0 && n < 4 {
+					t.Errorf("%s: %d made, %v", language, n, err)
+				}
+				made.Add(int64(len(res.GetPrompts())))
+			})
+		}
+		group.Go(func() {
+			_, err := replicas[2].CreatePrompt(admin(t), &promptv1.CreatePromptRequest{Draft: draft("VOC抽出")})
+			if err == nil {
+				made.Add(1)
+			} else if !fault.Is(err, "NAME_TAKEN") {
+				t.Error(err)
+			}
+		})
+		group.Wait()
+		if n := made.Load(); n != 5 {
+			t.Errorf("%s: %d were made", language, n)
+		}
+	}
+	if all := names(list(t, replicas[0])); len(all) != 15 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 15 {
+		t.Errorf("there are %q", all)
 	}
 }
 

@@ -33,7 +33,7 @@ func Declarations() []stream.Declaration {
 			Subjects: []string{subject.All(subject.NounKey)}, PerSubject: 1, MaxBytes: 256 * mebibyte,
 		}, {
 			Name: subject.Prompts, Description: "prompts and their order",
-			Subjects: []string{subject.All(subject.NounPrompt)}, PerSubject: 50, MaxBytes: gibibyte,
+			Subjects: []string{subject.All(subject.NounPrompt)}, PerSubject: 50, Batches: true, MaxBytes: gibibyte,
 		}, {
 			Name: subject.Access, Description: "accounts, tokens, logins",
 			Subjects: []string{

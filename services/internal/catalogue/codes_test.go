@@ -93,7 +93,8 @@ func codeKeys() []string {
 // caseKeys are the texts that are told instead of a code's own where the case is known.
 func caseKeys() []string {
 	const order = "problem.FIELD_INVALID.unknown_or_repeated"
-	keys := []string{"problem.REVISION_STALE.detail.by", order + ".title", order + ".detail"}
+	const room = "problem.LIMIT_REACHED.no_room_for_all"
+	keys := []string{"problem.REVISION_STALE.detail.by", order + ".title", order + ".detail", room + ".title", room + ".detail"}
 	for _, reason := range []string{"KEY_NOT_FOUND", "MODEL_SHUT_DOWN", "KEY_REVOKED", "MODEL_NOT_FOUND"} {
 		keys = append(keys, "problem.PROMPT_BROKEN."+reason+".title", "problem.PROMPT_BROKEN."+reason+".detail", "prompt.broken."+reason)
 	}

@@ -69,7 +69,8 @@ type PromptServiceClient interface {
 	// is there already stays, and the revision with it. system_admin only.
 	MovePrompt(ctx context.Context, in *MovePromptRequest, opts ...grpc.CallOption) (*MovePromptResponse, error)
 	// CreateExamplePrompts adds the five example prompts in one of ja, en, pt-BR for one key; those whose name is
-	// taken are left as they are. system_admin only.
+	// taken are left as they are. Where not all of the others fit none is made, and LIMIT_REACHED says how many would:
+	// its parameters are `count`, `free` and `limit`. system_admin only.
 	CreateExamplePrompts(ctx context.Context, in *CreateExamplePromptsRequest, opts ...grpc.CallOption) (*CreateExamplePromptsResponse, error)
 }
 
@@ -217,7 +218,8 @@ type PromptServiceServer interface {
 	// is there already stays, and the revision with it. system_admin only.
 	MovePrompt(context.Context, *MovePromptRequest) (*MovePromptResponse, error)
 	// CreateExamplePrompts adds the five example prompts in one of ja, en, pt-BR for one key; those whose name is
-	// taken are left as they are. system_admin only.
+	// taken are left as they are. Where not all of the others fit none is made, and LIMIT_REACHED says how many would:
+	// its parameters are `count`, `free` and `limit`. system_admin only.
 	CreateExamplePrompts(context.Context, *CreateExamplePromptsRequest) (*CreateExamplePromptsResponse, error)
 	mustEmbedUnimplementedPromptServiceServer()
 }
