@@ -81,6 +81,12 @@ func newWatched(t *testing.T) *watched {
 	return w
 }
 
+// scrape reads the page of metrics.
+func (w *watched) scrape() string {
+	w.t.Helper()
+	return telemetrytest.Scrape(w.t.Context(), w.observed.Handler())
+}
+
 // hear keeps an answer: the message, or the error as logs print it, as it crosses to another process, and as a problem.
 func (w *watched) hear(name string, answer fmt.Stringer, err error) {
 	w.told[name] = answer.String()
@@ -110,7 +116,7 @@ func TestNoProviderMakesUsTellAKey(t *testing.T) {
 		`","model":"` + odd + `","choices":[{"finish_reason":"` + odd + `","message":{"content":"` + odd + `"}}]}`}, "an echo", base, kept)
 	list, err := w.client.ListKeys(w.t.Context(), &keyv1.ListKeysRequest{})
 	w.hear("list", list, err)
-	w.told["metrics"] = telemetrytest.Scrape(t.Context(), w.observed.Handler())
+	w.told["metrics"] = w.scrape()
 	w.stop()
 	for i, s := range w.spans.Spans() {
 		w.told[fmt.Sprint("span ", i)] = s.Text

@@ -16,7 +16,8 @@
 // Rooms: draft.go, key.go, url.go and lane.go hold the rules; verify.go asks the provider and refusal.go finds the field
 // at fault in its no; save.go makes a key of what was entered and learned; update.go, reverify.go and form.go are RPCs of
 // their own; rotate.go and reseal.go put another secret or another master key in the place of one, audit.go says what is
-// recorded, upkeep.go is what a replica does by itself; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
+// recorded, upkeep.go is what a replica does by itself, metrics.go what is
+// measured of it; rpc.go, query.go, commit.go, follow.go and view.go as in every service.
 //
 // After a crash nothing is lost: a request that was answered is on the log. A verification may be repeated; it costs
 // a fraction of a cent.

@@ -36,3 +36,12 @@ func DailyChecks(
 	u.start(ctx)
 	return u.stop
 }
+
+// SealedUnder counts a replica's secrets by the master key they lie under.
+func (s *Service) SealedUnder() map[string]int64 {
+	under, err := s.sealedUnder()
+	if err != nil {
+		return nil
+	}
+	return under
+}

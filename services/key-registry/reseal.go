@@ -58,10 +58,10 @@ func (s *Service) outdated() (old, lost []owned, err error) {
 	err = s.follower.Read(func(tx *view.Tx) error {
 		all, err := readAll(tx)
 		for _, o := range all {
-			at := bindingOf(o.tenant, o.key)
-			if s.sealer.Outdated(o.key.GetSealedSecret(), at) {
+			switch s.liesUnder(o) {
+			case underAnother:
 				old = append(old, o)
-			} else if _, err := s.sealer.Open(o.key.GetSealedSecret(), at); err != nil {
+			case underNone:
 				lost = append(lost, o)
 			}
 		}

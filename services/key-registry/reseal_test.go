@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -94,9 +96,38 @@ func TestAMasterKeyIsReplacedWhileSecretsAreAskedFor(t *testing.T) {
 	if _, err := release(service(t, "a", worker), b.under(first), k.GetId()); err == nil {
 		t.Error("the old key opens what was sealed anew")
 	}
+	for name, c := range map[string]struct {
+		s    *keys.Service
+		want map[string]int64
+	}{
+		"one that seals with the old":  {may, map[string]int64{"this": 0, "another": 1, "none": 0}},
+		"one that seals with the new":  {seals, map[string]int64{"this": 1, "another": 0, "none": 0}},
+		"one that knows the old alone": {b.under(first), map[string]int64{"this": 0, "another": 0, "none": 1}},
+	} {
+		eventually(t, name+" to count it where it lies", func() bool { return maps.Equal(c.s.SealedUnder(), c.want) })
+	}
 	if !strings.Contains(b.said.String(), "all secrets are sealed under the newest master key") {
 		t.Error("nobody says that the old key may be taken away")
 	}
+}
+
+// TestOnlyAReplicaThatHasAllKeysSaysWhereTheyLie is a fence: an operator who reads that nothing lies under the old master
+// key takes it away.
+func TestOnlyAReplicaThatHasAllKeysSaysWhereTheyLie(t *testing.T) {
+	t.Parallel()
+	w := newWatched(t)
+	_, base := simulated(t, simConfig{})
+	w.keep(base)
+	if text := w.scrape(); !regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="this".*\} 1$`).MatchString(text) ||
+		!regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="another".*\} 0$`).MatchString(text) {
+		t.Errorf("it says %s", text)
+	}
+	at := subject.Key("a", "key-unreadable") // from here on it cannot follow
+	_, err := w.log.Append(t.Context(), stream.NewGuard(subject.Keys, at), 0, stream.Event{ID: "x", Subject: at, Data: []byte("\xff")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it to say nothing", func() bool { return !strings.Contains(w.scrape(), "kikigaki_keys_secrets{") })
 }
 
 // TestASealedSecretOpensInItsPlaceAlone is a fence: who can write to the log puts a sealed secret where it does not

@@ -63,6 +63,9 @@ type Service struct {
 	models   *models.Table
 	follower *follow.Follower
 	upkeep   *upkeep
+
+	scope      telemetry.Scope
+	unmeasured func() // ends what is measured; nil before the start
 }
 
 // New makes a replica that has not started; it fails without a usable master key or data file.
@@ -79,7 +82,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, sealer: sealer, models: table, log: deps.Logger.With("service", Name), facts: deps.Log,
-		recheck: make(chan owned, maxRecheck),
+		recheck: make(chan owned, maxRecheck), scope: deps.Telemetry,
 		follower: follow.New(follow.Config{
 			Log:       deps.Log,
 			Path:      filepath.Join(cfg.Views, Name+".db"),
@@ -123,12 +126,16 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.follower.Start(ctx); err != nil {
 		return err
 	}
+	s.measure(ctx)
 	s.upkeep.start(ctx)
 	return nil
 }
 
 // Stop ends following; requests must have ended.
 func (s *Service) Stop(ctx context.Context) error {
+	if s.unmeasured != nil {
+		s.unmeasured()
+	}
 	s.upkeep.stop()
 	return s.follower.Stop(ctx)
 }

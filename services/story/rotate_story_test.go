@@ -2,8 +2,11 @@ package story_test
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +65,7 @@ func noAnalysisFailsBecauseAKeyIsReplaced(s stage) {
 	until(t, "the secret is sealed anew", 60*time.Second, func() bool {
 		return strings.Contains(w.said.String(), "all secrets are sealed under the newest master key")
 	})
+	until(t, "every replica says that nothing lies under the old master key", 60*time.Second, w.nothingUnderAnother)
 	w.withMasterKeys(anew)
 	for _, id := range queued {
 		if a := admin.finished(id); a.State != "completed" {
@@ -160,13 +164,42 @@ func (w *world) masterKey() string {
 	return filepath.Join(w.data, "secrets", "master.key")
 }
 
+// nothingUnderAnother asks every replica that opens secrets where they lie.
+func (w *world) nothingUnderAnother() bool {
+	w.t.Helper()
+	lies := regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="(\w+)".*\} (\d+)$`)
+	for _, r := range w.keyRegistries() {
+		res, err := patient().Get("http://" + r.health + "/metrics")
+		if err != nil {
+			return false
+		}
+		page, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		told := map[string]string{}
+		for _, m := range lies.FindAllSubmatch(page, -1) {
+			told[string(m[1])] = string(m[2])
+		}
+		if err != nil || !maps.Equal(told, map[string]string{"this": "1", "another": "0", "none": "0"}) {
+			return false
+		}
+	}
+	return true
+}
+
+// keyRegistries are the processes that seal and open secrets.
+func (w *world) keyRegistries() (out []*replica) {
+	for _, r := range w.replicas {
+		if w.way == together || strings.HasPrefix(r.name, keys.Name) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // withMasterKeys starts whoever seals anew, one process after the other, with a master key and others that only open.
 func (w *world) withMasterKeys(master string, others ...string) {
 	w.t.Helper()
-	for _, r := range w.replicas {
-		if w.way != together && !strings.HasPrefix(r.name, keys.Name) {
-			continue
-		}
+	for _, r := range w.keyRegistries() {
 		r.interrupt()
 		r.awaitEnd()
 		for i := 0; i < len(r.args); i++ {
