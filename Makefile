@@ -60,6 +60,7 @@ HISTORIES ?= $(CURDIR)/.histories
 slow: ## Every story in every way: one process, apart, over three servers; 50 kills and 50 power cuts each (<= 60 min)
 	KIKIGAKI_STORIES=whole KIKIGAKI_HISTORIES=$(HISTORIES) \
 		go test -race -v -timeout 60m -run '$(RUN)' ./services/story
+	KIKIGAKI_STORIES=whole go test -race -timeout 20m -run '$(RUN)' ./services/prompt-registry
 	scripts/fuzz.sh 60s
 	@go run ./services/story/able
 

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -24,9 +25,14 @@ import (
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
 )
 
-// TestMain sets how many histories are tried when the command line does not say it (-rapid.checks).
+// TestMain sets how many histories are tried when the command line does not say it (-rapid.checks): a few, and in the long
+// form of the stories, which make slow asks for, as many as take two minutes.
 func TestMain(m *testing.M) {
-	_ = flag.Set("rapid.checks", "25")
+	checks := "25"
+	if os.Getenv("KIKIGAKI_STORIES") == "whole" {
+		checks = "500"
+	}
+	_ = flag.Set("rapid.checks", checks)
 	goleak.VerifyTestMain(m)
 }
 
