@@ -58,9 +58,9 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options ...streamtest.Option) *bench {
 	t.Helper()
-	server := streamtest.Start(t)
+	server := streamtest.Start(t, options...)
 	l, err := stream.Open(server.Conn(t), stream.Config{})
 	if err == nil {
 		err = broker.Declare(t.Context(), l, nil)

@@ -1,67 +1,133 @@
 package keys_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kikigaki/kikigaki/pkg/fault"
+	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	keys "github.com/kikigaki/kikigaki/services/key-registry"
 )
 
-// TestLengthsAreCountedInCharacters: exactly so many of each, and not one more, where a character is a code point in its
-// composed form: か and its voicing mark are one, the seven of a family of emoji are seven.
+// kinds of characters, with what of each is stored: a character is a code point in its composed form, so that か and its
+// voicing mark are one, あ and one, which have no composed form, two, and the seven of a family of emoji seven.
+func characters() map[string]string {
+	return map[string]string{
+		"a": "a", "字": "字", "𠮷": "𠮷", "か\u3099": "が", "あ\u3099": "あ\u3099", "👍": "👍",
+		"👨\u200d👩\u200d👧\u200d👦": "👨\u200d👩\u200d👧\u200d👦",
+	}
+}
+
+// bounded is a field with a limit; one that travels in a header takes visible ASCII alone.
+type bounded struct {
+	most   int
+	header bool
+	azure  bool
+	draft  func(d *keyv1.KeyDraft, text string)
+	change func(r *keyv1.UpdateKeyRequest, text string)
+	stored func(k *keyv1.Key) string
+}
+
+func boundedFields() map[string]bounded {
+	return map[string]bounded{
+		"name": {
+			255, false, false, func(d *keyv1.KeyDraft, v string) { d.Name = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.Name = &v }, (*keyv1.Key).GetName,
+		},
+		"memo": {
+			500, false, false, func(d *keyv1.KeyDraft, v string) { d.Memo = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.Memo = &v }, (*keyv1.Key).GetMemo,
+		},
+		"model": {
+			255, false, false, func(d *keyv1.KeyDraft, v string) { d.Model = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.Model = &v }, (*keyv1.Key).GetModel,
+		},
+		"deployment": {
+			255, false, true, func(d *keyv1.KeyDraft, v string) { d.Deployment = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.Deployment = &v }, (*keyv1.Key).GetDeployment,
+		},
+		"secret": {
+			200, true, false, func(d *keyv1.KeyDraft, v string) { d.Secret = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.Secret = &v }, nil,
+		},
+		"organizationId": {
+			255, true, false, func(d *keyv1.KeyDraft, v string) { d.OrganizationId = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.OrganizationId = &v }, (*keyv1.Key).GetOrganizationId,
+		},
+		"projectId": {
+			255, true, false, func(d *keyv1.KeyDraft, v string) { d.ProjectId = v },
+			func(r *keyv1.UpdateKeyRequest, v string) { r.ProjectId = &v }, (*keyv1.Key).GetProjectId,
+		},
+	}
+}
+
+// TestLengthsAreCountedInCharacters: each field takes exactly so many of each kind of character, and not one more, when a
+// key is entered as when it is changed, and keeps them as they were.
 func TestLengthsAreCountedInCharacters(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBench(t, streamtest.Unsynced())
 	s := b.one()
-	const composed = "a 字 𠮷 か\u3099 👍 👨\u200d👩\u200d👧\u200d👦" // one character each, but for the last, which is seven
-	for field, f := range map[string]struct {
-		most  int
-		texts string
-		azure bool
-		set   func(d *keyv1.KeyDraft, text string)
-	}{
-		"name":           {255, composed, false, func(d *keyv1.KeyDraft, text string) { d.Name = text }},
-		"memo":           {500, composed + " \r\n", false, func(d *keyv1.KeyDraft, text string) { d.Memo = text }},
-		"secret":         {200, "a", false, func(d *keyv1.KeyDraft, text string) { d.Secret = text }},
-		"organizationId": {255, "a", false, func(d *keyv1.KeyDraft, text string) { d.OrganizationId = text }},
-		"projectId":      {255, "a", false, func(d *keyv1.KeyDraft, text string) { d.ProjectId = text }},
-		"model":          {255, composed, false, func(d *keyv1.KeyDraft, text string) { d.Model = text }},
-		"deployment":     {255, composed, true, func(d *keyv1.KeyDraft, text string) { d.Deployment = text }},
-	} {
-		for n, one := range strings.Split(f.texts, " ") {
-			d := draft(field + strings.Repeat("x", n))
+	for field, f := range boundedFields() {
+		for one, kept := range characters() {
+			d := draft(fmt.Sprintf("%s of %+q", field, one))
 			if f.azure {
 				d.Kind, d.BaseUrl = "azure_openai", b.URL
 			}
-			full := exactly(one, f.most)
-			f.set(d, full)
-			k, err := try(t, s, d)
-			if err != nil {
-				t.Errorf("%s: %d of %q: %v", field, f.most, one, err)
-			} else if stored := k.GetName() + k.GetMemo() + k.GetModel() + k.GetDeployment(); strings.ContainsRune(stored, '\uFFFD') {
-				t.Errorf("%s: %q is stored broken", field, one)
-			}
+			k, full := create(t, s, d), exactly(one, f.most)
+			d.Name += "?"
 			for _, more := range []string{one, "a"} {
-				f.set(d, full+more)
-				if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", field) {
-					t.Errorf("%s: %q and %q: %v", field, one, more, err)
+				for way, err := range f.refused(t, s, k, d, full+more) {
+					told, _ := fault.As(err)
+					if !names(err, "FIELD_TOO_LONG", field) || told.Params["limit"] != fmt.Sprint(f.most) {
+						t.Errorf("%s, %s: %q and %q: %v", field, way, one, more, err)
+					}
 				}
 			}
+			if f.header && one != "a" {
+				for way, err := range f.refused(t, s, k, d, full) {
+					if !names(err, "FIELD_INVALID", field) {
+						t.Errorf("%s, %s: %d of %q: %v", field, way, f.most, one, err)
+					}
+				}
+				continue
+			}
+			f.accepted(t, s, k, d, full, strings.ReplaceAll(full, one, kept))
 		}
 	}
-	for _, one := range strings.Split(composed, " ")[1:] { // a secret travels in a header, which takes ASCII alone
-		d := draft("Letters")
-		d.Secret = exactly(one, 200)
-		if _, err := try(t, s, d); !names(err, "FIELD_INVALID", "secret") {
-			t.Errorf("a secret of %q: %v", one, err)
-		}
-		d.Secret += one
-		if _, err := try(t, s, d); !names(err, "FIELD_TOO_LONG", "secret") {
-			t.Errorf("a secret of one more %q: %v", one, err)
-		}
+}
+
+// refused changes a key and enters another, neither of which may be saved.
+func (f bounded) refused(t *testing.T, s *keys.Service, k *keyv1.Key, d *keyv1.KeyDraft, text string) map[string]error {
+	t.Helper()
+	d, change := proto.CloneOf(d), &keyv1.UpdateKeyRequest{Id: k.GetId(), Revision: 1}
+	f.draft(d, text)
+	f.change(change, text)
+	_, created := try(t, s, d)
+	_, changed := update(t, s, change)
+	return map[string]error{"entered": created, "changed": changed}
+}
+
+// accepted changes a key, and enters another in its place, as it must be kept.
+func (f bounded) accepted(t *testing.T, s *keys.Service, k *keyv1.Key, d *keyv1.KeyDraft, text, want string) {
+	t.Helper()
+	change := &keyv1.UpdateKeyRequest{Id: k.GetId(), Revision: 1}
+	f.change(change, text)
+	changed, err := update(t, s, change)
+	if err != nil || f.stored != nil && f.stored(changed) != want {
+		t.Errorf("changed to %q: %v, %v", text, changed, err)
+	}
+	if _, err := s.DeleteKey(admin(t), &keyv1.DeleteKeyRequest{Id: k.GetId()}); err != nil {
+		t.Error(err)
+	}
+	f.draft(d, text)
+	created, err := try(t, s, d)
+	if err != nil || f.stored != nil && f.stored(created) != want {
+		t.Errorf("entered %q: %v, %v", text, created, err)
 	}
 }
 
@@ -116,8 +182,10 @@ func TestWhatAKeyMayBe(t *testing.T) {
 		t.Errorf("the provider was asked %q", asked)
 	}
 	d := draft("Most")
-	d.MaxOutputTokens = 1_000_000
-	create(t, s, d)
+	d.MaxOutputTokens, d.Memo = 1_000_000, strings.Repeat("\r\n", 500) // a line break is one
+	if k := create(t, s, d); k.GetMemo() != strings.Repeat("\n", 500) {
+		t.Errorf("got %q", k.GetMemo())
+	}
 }
 
 func TestURLsHaveOneForm(t *testing.T) {
