@@ -1,12 +1,12 @@
 package keys_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
+	keys "github.com/kikigaki/kikigaki/services/key-registry"
 )
 
 // verdicts are what each refusal must come to: a field and a reason, "" for a key that is accepted all the same, and
@@ -49,25 +49,31 @@ func refusing(name, base string) *keyv1.KeyDraft {
 }
 
 // TestEveryRefusalNamesTheFieldAtFault is a fence: for each no that providers have been seen to say, when a model is read
-// and when it is asked, the right field and reason, the provider's own words, and nothing saved.
+// and when it is asked, the right field and reason, in words of its own in every language, the provider's own words beside
+// them, and nothing saved: no key, no event, no record.
 func TestEveryRefusalNamesTheFieldAtFault(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	sim, base := simulated(t, simConfig{})
-	s := b.one()
-	want := verdicts()
+	s, w := b.one(), newTeller(t)
+	want, quoted := verdicts(), 0
 	for _, r := range refusals() {
 		verdict, known := want[r.Name]
 		if !known {
 			t.Errorf("%s: what is it to come to?", r.Name)
 			continue
 		}
+		said := saidBy(r.Status, r.Body)
+		quoted += len(said.words)
 		sim.Script(simFault{Refusal: r.Name})
-		judge(t, s, refusing(r.Name, base), r.Name, verdict)
+		judge(t, s, refusing(r.Name, base), w, r.Name, verdict, said)
 		if d := refusing(r.Name, base); d.GetKind() == "openai" && verdict != "" {
 			sim.Script(simFault{Refusal: r.Name, Endpoint: "models"})
-			judge(t, s, d, r.Name+", reading the model", verdict)
+			judge(t, s, d, w, r.Name+", reading the model", verdict, said)
 		}
+	}
+	if quoted < 35 {
+		t.Errorf("only %d words of providers were looked for", quoted)
 	}
 	if n := len(list(t, s, "a")); n != 0 {
 		t.Errorf("%d keys are saved", n)
@@ -75,12 +81,11 @@ func TestEveryRefusalNamesTheFieldAtFault(t *testing.T) {
 }
 
 // judge tries to save a key and compares what it comes to. A key that is accepted is removed again.
-func judge(t *testing.T, s creator, d *keyv1.KeyDraft, name, verdict string) {
+func judge(t *testing.T, s *keys.Service, d *keyv1.KeyDraft, w teller, name, verdict string, said refusalSaid) {
 	t.Helper()
+	before := s.Follower().Position().Encode()
 	res, err := s.CreateKey(admin(t), &keyv1.CreateKeyRequest{Draft: d})
-	f, _ := fault.As(err)
-	switch verdict {
-	case "":
+	if verdict == "" {
 		if err != nil || res.GetKey().GetVerifiedAt() == nil {
 			t.Errorf("%s: %v", name, err)
 			return
@@ -89,24 +94,17 @@ func judge(t *testing.T, s creator, d *keyv1.KeyDraft, name, verdict string) {
 			t.Error(err)
 		}
 		return
-	case "unreachable":
-		if !fault.Is(err, "KEY_UNREACHABLE") || f.RetryAfter < 1 || f.Provider == nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		return
 	}
-	if !fault.Is(err, "KEY_REFUSED") || f.Field+"/"+f.Params["reason"] != verdict {
+	if after := s.Follower().Position().Encode(); after != before {
+		t.Errorf("%s: something was written", name)
+	}
+	f, _ := fault.As(err)
+	if f == nil || f.Provider == nil || verdict == "unreachable" && (f.Code != "KEY_UNREACHABLE" || f.RetryAfter < 1) ||
+		verdict != "unreachable" && (f.Code != "KEY_REFUSED" || f.Field+"/"+f.Params["reason"] != verdict) {
 		t.Errorf("%s: %v %v, want %s", name, err, f, verdict)
 		return
 	}
-	if f.Provider == nil || f.Provider.Status == 0 {
-		t.Errorf("%s: the provider's words are lost: %+v", name, f.Provider)
-	}
-}
-
-type creator interface {
-	CreateKey(ctx context.Context, req *keyv1.CreateKeyRequest) (*keyv1.CreateKeyResponse, error)
-	DeleteKey(ctx context.Context, req *keyv1.DeleteKeyRequest) (*keyv1.DeleteKeyResponse, error)
+	w.tells(t, name, err, verdict, said)
 }
 
 // What the provider itself could not tell may be saved on purpose, and then says that nothing is known; what it has
