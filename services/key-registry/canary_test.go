@@ -13,6 +13,7 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/serve"
+	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/pkg/telemetry/telemetrytest"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
@@ -38,7 +39,7 @@ type watched struct {
 
 func newWatched(t *testing.T) *watched {
 	t.Helper()
-	w := &watched{bench: newBench(t), views: t.TempDir(), told: map[string]string{}}
+	w := &watched{bench: newBench(t, streamtest.Unsynced()), views: t.TempDir(), told: map[string]string{}}
 	var err error
 	if w.spans, err = telemetrytest.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -101,7 +102,7 @@ func (w *watched) hear(name string, answer fmt.Stringer, err error) {
 
 // TestNoProviderMakesUsTellAKey is a fence: whatever a provider says, repeating the key whole, in pieces, in headers or in
 // a body that cannot be read, nothing of it but its hint is in an answer, a log, a span, a metric, an event or a file.
-// The key is saved, refused, saved unverified, changed, verified again and listed under each of its answers.
+// The key is saved, refused, saved unverified, changed, given another secret, verified again and listed under each of its answers.
 func TestNoProviderMakesUsTellAKey(t *testing.T) {
 	t.Parallel()
 	w := newWatched(t)
@@ -182,6 +183,11 @@ func (w *watched) under(sim *simServer, f simFault, name, base, kept string) {
 	sim.Script(f)
 	changed, err := w.client.UpdateKey(ctx, &keyv1.UpdateKeyRequest{Id: kept, Revision: read.GetKey().GetRevision(), Secret: new(odd)})
 	w.hear(name+": changed", changed, err)
+	read, err = w.client.GetKey(ctx, &keyv1.GetKeyRequest{Id: kept})
+	w.hear(name+": read again", read, err)
+	sim.Script(f)
+	rotated, err := w.client.RotateSecret(ctx, &keyv1.RotateSecretRequest{Id: kept, Revision: read.GetKey().GetRevision(), Secret: odd})
+	w.hear(name+": rotated", rotated, err)
 }
 
 // pieceOf is a piece of the key, so many letters long, that a text holds; "" for none. The head that all keys have is no
