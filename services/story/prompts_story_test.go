@@ -217,25 +217,9 @@ func aPromptWithoutAModelIsRefusedAtOnce(s stage) {
 	}).into(t, &key)
 	prompt := admin.prompt(key.ID, "about")
 	operator.say("call", 0, "Good morning.", "I have a question.")
-	operator.seen.set("/api/v1/prompts", admin.seen.get("/api/v1/prompts"))
-	for _, p := range []*person{admin, operator} {
-		var shown promptList
-		until(t, "the prompt is shown as broken", 20*time.Second, func() bool {
-			shown = p.promptList()
-			return len(shown.Prompts) == 1 && shown.Prompts[0].Broken != nil
-		})
-		broken := shown.Prompts[0].Broken
-		if broken.Code != "MODEL_SHUT_DOWN" || broken.Params["model"] != "leaving" || !strings.Contains(broken.Title, "leaving") {
-			t.Errorf("it says %+v", broken)
-		}
-	}
-	until(t, "a terminal says so, too", 20*time.Second, func() bool {
-		out, err := w.command(operator.token, "prompts", "list")
-		return err == nil && strings.Contains(out, "1  about  (")
-	})
-	no := operator.refused(http.StatusConflict, "POST", "/api/v1/calls/call/analyses", "en", map[string]string{"promptId": prompt})
+	no := w.brokenEverywhere(admin, operator, prompt, "about", "MODEL_SHUT_DOWN", "leaving")
 	says := fmt.Sprintf("The AI service shut down the model leaving on %s.", today.Format(time.DateOnly))
-	if no.Code != "PROMPT_BROKEN" || no.Title != "This prompt cannot be used: its model was shut down" || !strings.HasPrefix(no.Detail, says) {
+	if no.Title != "This prompt cannot be used: its model was shut down" || !strings.HasPrefix(no.Detail, says) {
 		t.Errorf("who asks is told %+v", no)
 	}
 	asked := 0
@@ -247,5 +231,74 @@ func aPromptWithoutAModelIsRefusedAtOnce(s stage) {
 	if asked != 1 { // to prove the key
 		t.Errorf("the provider was asked %d times", asked)
 	}
+	w.refusedLater(admin, operator)
 	w.stop()
+}
+
+// refusedLater has the provider refuse a key that it had accepted: that is found when it is verified again, its prompt is
+// broken from then on, and mended once the provider accepts the key again.
+func (w *world) refusedLater(admin, operator *person) {
+	w.t.Helper()
+	key := admin.key(w.base)
+	prompt := admin.prompt(key, "later")
+	verify := func(status int) { admin.must(status, "POST", "/api/v1/keys/"+key+"/verify", nil) }
+	for code, refuse := range map[string]func(){
+		"KEY_REVOKED":     func() { w.provider.RevokeKey(secret) },
+		"MODEL_NOT_FOUND": func() { w.provider.Script(simulator.Fault{Refusal: "unknown model", Endpoint: "models"}) },
+	} {
+		refuse()
+		verify(http.StatusUnprocessableEntity)
+		w.brokenEverywhere(admin, operator, prompt, "later", code, map[string]string{"MODEL_NOT_FOUND": "sim-large"}[code])
+		w.provider.SetKey(simulator.Key{Secret: secret, Organization: "org-story"})
+		verify(http.StatusOK)
+		until(w.t, "the prompt can be used again", 20*time.Second, func() bool {
+			list := operator.promptList().Prompts
+			return len(list) == 2 && list[1].Broken == nil
+		})
+	}
+}
+
+// brokenEverywhere looks for why a prompt cannot be used wherever one is chosen: in the list, by itself, on a terminal, and
+// where somebody asks with it all the same. model is the one that is at fault, if one is. It returns what who asks is told.
+func (w *world) brokenEverywhere(admin, operator *person, id, name, code, model string) problem {
+	w.t.Helper()
+	operator.seen.set("/api/v1/prompts", admin.seen.get("/api/v1/prompts"))
+	title := ""
+	for _, p := range []*person{admin, operator} {
+		title = ""
+		until(w.t, "the prompt is shown as broken: "+code, 20*time.Second, func() bool {
+			for _, shown := range p.promptList().Prompts {
+				if b := shown.Broken; shown.ID == id && b != nil && b.Code == code && b.Params["model"] == model {
+					title = b.Title
+				}
+			}
+			return title != ""
+		})
+		var one struct {
+			Broken struct{ Code, Title string }
+		}
+		until(w.t, "so it is by itself", 20*time.Second, func() bool {
+			p.must(http.StatusOK, "GET", "/api/v1/prompts/"+id, nil).into(w.t, &one)
+			return one.Broken.Code == code && one.Broken.Title == title
+		})
+	}
+	if !strings.Contains(title, model) {
+		w.t.Errorf("%s of %s: the list says %q", code, model, title)
+	}
+	until(w.t, "a terminal says so, too", 20*time.Second, func() bool { // another replica may lag
+		out, err := w.command(operator.token, "prompts", "list")
+		return err == nil && strings.Contains(out, "  "+name+"  ("+title+")")
+	})
+	const analyses = "/api/v1/calls/call/analyses"
+	for _, language := range []string{"ja", "pt-BR"} {
+		if no := operator.refused(http.StatusConflict, "POST", analyses, language, map[string]string{"promptId": id}); no.Code != "PROMPT_BROKEN" ||
+			no.Params["reason"] != code || no.Detail == "" {
+			w.t.Errorf("who asks in %s is told %+v", language, no)
+		}
+	}
+	no := operator.refused(http.StatusConflict, "POST", analyses, "en", map[string]string{"promptId": id})
+	if _, err := w.command(operator.token, "analyze", "call", "--prompt", name); err == nil || !strings.Contains(err.Error(), "PROMPT_BROKEN") {
+		w.t.Errorf("who asks on a terminal is told %v", err)
+	}
+	return no
 }
