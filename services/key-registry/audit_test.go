@@ -52,10 +52,13 @@ func TestEachChangeLeavesOneRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = rotate(t, s, k.GetId(), 1, nextSecret) // stale: no change
+	if _, err := update(t, s, &keyv1.UpdateKeyRequest{Id: k.GetId(), Revision: 2, Memo: new("why"), MaxOutputTokens: proto.Int32(9)}); err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range replicas {
 		_, _ = r.DeleteKey(admin(t), &keyv1.DeleteKeyRequest{Id: k.GetId()}) // the second finds nothing
 	}
-	if got := b.actions(); !slices.Equal(got, []string{"key.created", "key.rotated", "key.deleted"}) {
+	if got := b.actions(); !slices.Equal(got, []string{"key.created", "key.rotated", "key.changed", "key.deleted"}) {
 		t.Fatalf("recorded is %q", got)
 	}
 	for i, r := range b.records() {
@@ -65,6 +68,9 @@ func TestEachChangeLeavesOneRecord(t *testing.T) {
 		}
 	}
 	if got := b.records()[1].GetChanged(); !slices.Equal(got, []string{"secret"}) {
+		t.Errorf("changed is %q", got)
+	}
+	if got := b.records()[2].GetChanged(); !slices.Equal(got, []string{"max_output_tokens", "memo"}) {
 		t.Errorf("changed is %q", got)
 	}
 }

@@ -45,3 +45,6 @@ func (s *Service) SealedUnder() map[string]int64 {
 	}
 	return under
 }
+
+// ResealAll seals anew what is to be, as a replica does every minute.
+func (s *Service) ResealAll(ctx context.Context) { s.resealAll(ctx) }

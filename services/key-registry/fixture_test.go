@@ -76,9 +76,22 @@ func newBench(t *testing.T, options ...streamtest.Option) *bench {
 
 func (b *bench) replica(views string, allow ...string) *keys.Service {
 	b.t.Helper()
-	cfg := keys.Config{Views: views, MasterKeyFile: b.master, DefaultBaseURL: b.base()}
+	cfg := keys.Config{Views: views}
 	for _, p := range allow {
 		cfg.Allow = append(cfg.Allow, netip.MustParsePrefix(p))
+	}
+	return b.with(cfg)
+}
+
+// with starts a replica; what the config does not say is as for all.
+func (b *bench) with(cfg keys.Config) *keys.Service {
+	b.t.Helper()
+	cfg.DefaultBaseURL = b.base()
+	if cfg.MasterKeyFile == "" {
+		cfg.MasterKeyFile = b.master
+	}
+	if cfg.Views == "" {
+		cfg.Views, cfg.Allow = b.t.TempDir(), []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
 	logger := slog.New(slog.NewTextHandler(b.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s, err := keys.New(cfg, keys.Deps{Log: b.log, Logger: logger})

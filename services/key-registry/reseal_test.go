@@ -3,11 +3,10 @@ package keys_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"maps"
-	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,18 +22,7 @@ import (
 // under is a replica with a master key, and others that only open.
 func (b *bench) under(master string, others ...string) *keys.Service {
 	b.t.Helper()
-	s, err := keys.New(keys.Config{
-		Views: b.t.TempDir(), MasterKeyFile: master, OtherMasterKeyFiles: others, DefaultBaseURL: b.base(),
-		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-	}, keys.Deps{Log: b.log, Logger: slog.New(slog.NewTextHandler(b.said, nil))})
-	if err == nil {
-		err = s.Start(b.t.Context())
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { _ = s.Stop(context.Background()) })
-	return s
+	return b.with(keys.Config{MasterKeyFile: master, OtherMasterKeyFiles: others})
 }
 
 // stored is a key as it lies on the log.
@@ -85,6 +73,13 @@ func TestAMasterKeyIsReplacedWhileSecretsAreAskedFor(t *testing.T) {
 	after := b.stored("a", k.GetId())
 	if after.GetRevision() != before.GetRevision() || after.GetSecretVersion() != before.GetSecretVersion() {
 		t.Errorf("sealed anew, it is %v", after)
+	}
+	may.ResealAll(t.Context()) // it must not seal back what gave way to the new one, or the two would go on for ever
+	if again := b.stored("a", k.GetId()); !bytes.Equal(again.GetSealedSecret(), after.GetSealedSecret()) {
+		t.Error("it is sealed under the old key again")
+	}
+	if got := b.actions(); !slices.Equal(got, []string{"key.created", "key.resealed"}) {
+		t.Errorf("recorded is %q", got)
 	}
 	for name, s := range map[string]*keys.Service{
 		"one that knows both": may, "one that seals with the new": seals, "one that knows the new alone": b.under(second),

@@ -1,6 +1,8 @@
 package keys_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +10,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
+	keys "github.com/kikigaki/kikigaki/services/key-registry"
 )
 
 // What Azure's pages give to copy is understood, and both paths are really asked.
@@ -141,6 +144,49 @@ func TestWhatIsLearnedOfAKeyIsShown(t *testing.T) {
 	d.Name, d.Model = "Unknown", "sim-large"
 	if k = create(t, s, d); k.GetModelFacts() != nil || k.GetLimits().GetContextWindow() != 0 {
 		t.Errorf("of a model that nobody knows: %v", k)
+	}
+}
+
+// A provider may answer with another model than was asked for, as with the one of a day: people see which.
+func TestTheModelThatAnsweredIsShown(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	sim, base := simulated(t, simConfig{})
+	s := b.one()
+	sim.Script(simFault{Status: 200, Body: `{"model":"sim-large-2026-01-02","choices":[{"finish_reason":"stop","message":{"content":"OK"}}]}`})
+	if k := create(t, s, refusing("", base)); k.GetServedModel() != "sim-large-2026-01-02" || k.GetModel() != "sim-large" {
+		t.Errorf("got %v", k)
+	}
+}
+
+// An operator's data file about models takes the place of the one that is shipped, also for keys that are there already.
+func TestAnOperatorsModelsCountForAllKeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	k := create(t, b.one(), draft("Main"))
+	if k.GetModelFacts() != nil || k.GetLimits().GetContextWindow() != 0 {
+		t.Fatalf("something is known of %v", k)
+	}
+	file := filepath.Join(t.TempDir(), "models.json")
+	text := `{"date":"2026-12-01","default":"gpt-9","models":[{"name":"gpt-9","window":77000,"maxOutput":9000,` +
+		`"tokenizer":"characters","input":"1.5","output":"2"}]}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := b.with(keys.Config{ModelsFile: file})
+	eventually(t, "the replica to catch up", func() bool { return s.Ready(t.Context()) == nil })
+	now, err := s.GetKey(admin(t), &keyv1.GetKeyRequest{Id: k.GetId()})
+	if f := now.GetKey().GetModelFacts(); err != nil || f.GetInputPrice() != "1.5" || f.GetTokenizer() != "characters" ||
+		f.GetAsOf() != "2026-12-01" || now.GetKey().GetLimits().GetContextWindow() != 77_000 {
+		t.Errorf("got %v, %v", now, err)
+	}
+	if form, err := s.GetKeyForm(admin(t), &keyv1.GetKeyFormRequest{}); err != nil || form.GetDefaultModel() != "gpt-9" || len(form.GetModels()) != 1 {
+		t.Errorf("the form is %v, %v", form, err)
+	}
+	d := draft("Default")
+	d.Model = ""
+	if k := create(t, s, d); k.GetModel() != "gpt-9" {
+		t.Errorf("the model is %q", k.GetModel())
 	}
 }
 

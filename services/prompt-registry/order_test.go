@@ -3,6 +3,7 @@ package prompts_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
+	"github.com/kikigaki/kikigaki/services/internal/catalogue"
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
 )
 
@@ -59,6 +61,15 @@ func TestAThousandPromptsAreTheLimitAndTheirOrderIsOneEvent(t *testing.T) {
 	f, _ := fault.As(err)
 	if f == nil || f.Code != "LIMIT_REACHED" || f.Params["limit"] != "1000" {
 		t.Fatalf("got %v", err)
+	}
+	texts, loaded := catalogue.Load()
+	if loaded != nil {
+		t.Fatal(loaded)
+	}
+	for _, locale := range catalogue.Locales() {
+		if title, detail := texts.Problem(locale, f.Code, f.Params); title == "" || !strings.Contains(detail, "1000") {
+			t.Errorf("in %s it is told %q, %q", locale, title, detail)
+		}
 	}
 	var ids []string
 	for _, p := range list(t, s).GetPrompts() {
