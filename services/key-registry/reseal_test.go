@@ -78,9 +78,7 @@ func TestAMasterKeyIsReplacedWhileSecretsAreAskedFor(t *testing.T) {
 	if again := b.stored("a", k.GetId()); !bytes.Equal(again.GetSealedSecret(), after.GetSealedSecret()) {
 		t.Error("it is sealed under the old key again")
 	}
-	if got := b.actions(); !slices.Equal(got, []string{"key.created", "key.resealed"}) {
-		t.Errorf("recorded is %q", got)
-	}
+	eventually(t, "its record", func() bool { return slices.Equal(b.actions(), []string{"key.created", "key.resealed"}) })
 	for name, s := range map[string]*keys.Service{
 		"one that knows both": may, "one that seals with the new": seals, "one that knows the new alone": b.under(second),
 	} {
@@ -113,10 +111,11 @@ func TestOnlyAReplicaThatHasAllKeysSaysWhereTheyLie(t *testing.T) {
 	w := newWatched(t)
 	_, base := simulated(t, simConfig{})
 	w.keep(base)
-	if text := w.scrape(); !regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="this".*\} 1$`).MatchString(text) ||
-		!regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="another".*\} 0$`).MatchString(text) {
-		t.Errorf("it says %s", text)
-	}
+	eventually(t, "it to count the secret", func() bool {
+		text := w.scrape()
+		return regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="this".*\} 1$`).MatchString(text) &&
+			regexp.MustCompile(`(?m)^kikigaki_keys_secrets\{.*under="another".*\} 0$`).MatchString(text)
+	})
 	at := subject.Key("a", "key-unreadable") // from here on it cannot follow
 	_, err := w.log.Append(t.Context(), stream.NewGuard(subject.Keys, at), 0, stream.Event{ID: "x", Subject: at, Data: []byte("\xff")})
 	if err != nil {
