@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/stream"
 )
 
@@ -41,4 +42,38 @@ func ExampleLog_AppendAll() {
 	// [1 2] <nil>
 	// true true
 	// orders.o-1.gave <nil>
+}
+
+// A customer buys two things; the second is the last one, and somebody else is faster: nothing is bought.
+func ExampleLog_CommitAll() {
+	ctx := context.Background()
+	log, stop, err := orders(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+	together := stream.Declaration{Name: "ORDERS", Subjects: []string{"orders.>"}, MaxBytes: 1 << 20, Batches: true}
+	if _, _, err := log.Declare(ctx, together); err != nil {
+		fmt.Println(err)
+		return
+	}
+	shop, left := stream.NewGuard("ORDERS", "orders.>"), 2
+	_, err = log.CommitAll(ctx, shop, "e-1", func(ctx context.Context, last uint64) ([]stream.Event, error) {
+		if left < 2 {
+			return nil, fault.New(fault.Conflict, "SOLD_OUT")
+		}
+		// Somebody else is faster: between this decision and its write.
+		if _, err := log.Append(ctx, shop, last, stream.Event{ID: "e-2", Subject: "orders.o-2.bought"}); err != nil {
+			return nil, err
+		}
+		left--
+		return []stream.Event{{Subject: "orders.o-1.bought"}, {Subject: "orders.o-1.bought"}}, nil
+	})
+	fmt.Println(fault.CodeOf(err))
+	newest, _, err := log.Last(ctx, shop)
+	fmt.Println(newest.Sequence, newest.Subject, err)
+	// Output:
+	// SOLD_OUT
+	// 1 orders.o-2.bought <nil>
 }
