@@ -13,7 +13,6 @@ import (
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
 	"github.com/kikigaki/kikigaki/pkg/serve"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	"github.com/kikigaki/kikigaki/pkg/telemetry"
 	"github.com/kikigaki/kikigaki/pkg/telemetry/telemetrytest"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
@@ -39,7 +38,7 @@ type watched struct {
 
 func newWatched(t *testing.T) *watched {
 	t.Helper()
-	w := &watched{bench: newBench(t, streamtest.Unsynced()), views: t.TempDir(), told: map[string]string{}}
+	w := &watched{bench: newBench(t), views: t.TempDir(), told: map[string]string{}}
 	var err error
 	if w.spans, err = telemetrytest.Listen(t.Context()); err != nil {
 		t.Fatal(err)

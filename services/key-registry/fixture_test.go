@@ -58,9 +58,11 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-func newBench(t *testing.T, options ...streamtest.Option) *bench {
+// newBench does not sync: nothing here is about what a machine leaves behind, and a disk that is busy with others would be
+// waited for.
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	server := streamtest.Start(t, options...)
+	server := streamtest.Start(t, streamtest.Unsynced())
 	l, err := stream.Open(server.Conn(t), stream.Config{})
 	if err == nil {
 		err = broker.Declare(t.Context(), l, nil)

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	keyv1 "github.com/kikigaki/kikigaki/proto/kikigaki/key/v1"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	keys "github.com/kikigaki/kikigaki/services/key-registry"
@@ -70,7 +69,7 @@ func boundedFields() map[string]bounded {
 // key is entered as when it is changed, and keeps them as they were.
 func TestLengthsAreCountedInCharacters(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, streamtest.Unsynced())
+	b := newBench(t)
 	s := b.one()
 	for field, f := range boundedFields() {
 		for one, kept := range characters() {

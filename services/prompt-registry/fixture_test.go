@@ -45,9 +45,11 @@ type bench struct {
 	log    *stream.Log
 }
 
-func newBench(t *testing.T, options ...streamtest.Option) *bench {
+// newBench does not sync: nothing here is about what a machine leaves behind, and a disk that is busy with others would be
+// waited for.
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, server: streamtest.Start(t, options...)}
+	b := &bench{t: t, server: streamtest.Start(t, streamtest.Unsynced())}
 	b.log = b.open()
 	if err := broker.Declare(t.Context(), b.log, nil); err != nil {
 		t.Fatal(err)
@@ -101,19 +103,23 @@ func (b *bench) key(tenant string, event *eventv1.KeyEvent) {
 	}
 }
 
-// prompt writes a prompt straight to the log, as if it had been made long ago: as large as one can be.
-func (b *bench) prompt(n int) {
+// prompts writes so many prompts straight to the log, as if they had been made long ago: as large as they can be.
+func (b *bench) prompts(count int) {
 	b.t.Helper()
-	id := fmt.Sprintf("prompt-%d", n)
-	data, err := proto.Marshal(&eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Saved{Saved: &eventv1.PromptSaved{
-		Id: id, Name: id, KeyKind: "openai", KeyId: keyID, Split: "auto", Revision: 1, CreatedRank: uint64(n + 1),
-		Text: strings.Repeat("𠮷", 1000), MapText: strings.Repeat("𠮷", 1000), Memo: strings.Repeat("𠮷", 500),
-	}}})
-	if err != nil {
-		b.t.Fatal(err)
+	var events []stream.Event
+	for n := range count {
+		id := fmt.Sprintf("prompt-%d", n)
+		data, err := proto.Marshal(&eventv1.PromptEvent{Kind: &eventv1.PromptEvent_Saved{Saved: &eventv1.PromptSaved{
+			Id: id, Name: id, KeyKind: "openai", KeyId: keyID, Split: "auto", Revision: 1, CreatedRank: uint64(n + 1),
+			Text: strings.Repeat("𠮷", 1000), MapText: strings.Repeat("𠮷", 1000), Memo: strings.Repeat("𠮷", 500),
+		}}})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		events = append(events, stream.Event{Subject: subject.Prompt("a", id), Data: data})
 	}
-	at := subject.Prompt("a", id)
-	_, err = b.log.Append(b.t.Context(), stream.NewGuard(subject.Prompts, at), 0, stream.Event{ID: id, Subject: at, Data: data})
+	g := stream.NewGuard(subject.Prompts, subject.PromptGuard("a"))
+	_, err := b.log.CommitAll(b.t.Context(), g, "long-ago", func(context.Context, uint64) ([]stream.Event, error) { return events, nil })
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 )
 
@@ -20,7 +19,7 @@ func exactly(unit string, characters, n int) (full, over string) {
 // code point after NFC, so a letter with its combining mark is one where there is one, and a family of emoji is five.
 func TestEveryFieldTakesExactlyItsLimitOfWhateverCharacters(t *testing.T) {
 	t.Parallel()
-	s := newBench(t, streamtest.Unsynced()).one()
+	s := newBench(t).one()
 	fields := []struct {
 		name  string
 		limit int

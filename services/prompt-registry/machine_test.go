@@ -12,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/services/internal/chars"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
@@ -314,7 +313,7 @@ func (o *office) look(w *writer) model {
 // first, and both replicas show the same.
 func TestWhateverTwoAdministratorsDoNothingIsLost(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, streamtest.Unsynced())
+	b := newBench(t)
 	replicas, tenants := []*prompts.Service{b.one(), b.one()}, 0
 	rapid.Check(t, func(t *rapid.T) {
 		tenants++

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/services/internal/catalogue"
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
@@ -51,10 +50,8 @@ func TestTheOrderIsChangedAsAWhole(t *testing.T) {
 // into one answer, and a new order of them is one event.
 func TestAThousandPromptsAreTheLimitAndTheirOrderIsOneEvent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, streamtest.Unsynced())
-	for n := range 999 {
-		b.prompt(n)
-	}
+	b := newBench(t)
+	b.prompts(999)
 	s := b.one()
 	create(t, s, draft("the thousandth"))
 	_, err := s.CreatePrompt(admin(t), &promptv1.CreatePromptRequest{Draft: draft("one more")})

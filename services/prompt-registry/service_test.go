@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kikigaki/kikigaki/pkg/fault"
-	"github.com/kikigaki/kikigaki/pkg/stream/streamtest"
 	promptv1 "github.com/kikigaki/kikigaki/proto/kikigaki/prompt/v1"
 	"github.com/kikigaki/kikigaki/services/internal/identity"
 	prompts "github.com/kikigaki/kikigaki/services/prompt-registry"
@@ -147,10 +146,8 @@ func TestExamplesAreMadeOnce(t *testing.T) {
 // that nobody can come between.
 func TestExamplesAreMadeTogetherOrNot(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, streamtest.Unsynced())
-	for n := range 996 {
-		b.prompt(n)
-	}
+	b := newBench(t)
+	b.prompts(996)
 	s := b.one()
 	req := &promptv1.CreateExamplePromptsRequest{KeyId: keyID, Language: "ja"}
 	before := b.events()
