@@ -1,8 +1,8 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,12 +27,19 @@ func (p Position) Encode() string {
 	if len(p) == 0 {
 		return ""
 	}
-	parts := make([]string, 0, len(p))
-	for _, m := range p {
-		parts = append(parts, fmt.Sprintf("%s:%s:%d", m.Stream, m.Incarnation, m.Sequence))
+	marks := slices.Clone(p)
+	slices.SortFunc(marks, func(a, b Mark) int {
+		return cmp.Or(strings.Compare(a.Stream, b.Stream), strings.Compare(a.Incarnation, b.Incarnation))
+	})
+	var raw []byte // by hand, since every answer to a write has one
+	for i, m := range marks {
+		if i > 0 {
+			raw = append(raw, ',')
+		}
+		raw = append(append(append(append(raw, m.Stream...), ':'), m.Incarnation...), ':')
+		raw = strconv.AppendUint(raw, m.Sequence, 10)
 	}
-	slices.Sort(parts)
-	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, ",")))
+	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // maxPositionToken bounds the tokens we read, in bytes; ours are far shorter.

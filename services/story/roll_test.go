@@ -17,7 +17,7 @@ const settled = 700 * time.Millisecond
 // Everything is restarted in order, one process after the other, as an update does it; over three servers the one that
 // leads the history of calls is killed in between. People and publishers go on meanwhile.
 func TestNothingIsLostWhenEverythingIsRestartedInTurn(t *testing.T) {
-	everyWay(t, nothingIsLostWhenEverythingIsRestartedInTurn, apart, clustered)
+	everyWay(t, nothingIsLostWhenEverythingIsRestartedInTurn, clustered)
 }
 
 func nothingIsLostWhenEverythingIsRestartedInTurn(s stage) {
