@@ -49,9 +49,13 @@ type source struct {
 
 func (f *Follower) newSource(ctx context.Context, name string, info stream.Info) (*source, error) {
 	s := &source{
-		f: f, name: name, queue: make(chan []stream.Message, inHand), moved: make(chan struct{}),
-		linger: f.cfg.Linger[name], hurry: make(chan struct{}, 1),
+		f: f, name: name, moved: make(chan struct{}), linger: f.cfg.Linger[name], hurry: make(chan struct{}, 1),
 		label: metric.WithAttributes(streamKey.String(name)),
+	}
+	if s.linger > 0 {
+		s.queue = make(chan []stream.Message, 1) // of many each
+	} else {
+		s.queue = make(chan []stream.Message, inHand)
 	}
 	err := f.view.Read(func(tx *view.Tx) (err error) {
 		if s.start, _, err = tx.Mark(name); err != nil {
@@ -65,9 +69,6 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if s.linger > 0 {
-		s.queue = make(chan []stream.Message, 1) // of many each
 	}
 	s.start.Incarnation, s.start.Created, s.applied = info.Incarnation, info.Created, s.start.Sequence
 	var last stream.Message
@@ -89,7 +90,7 @@ func (f *Follower) newSource(ctx context.Context, name string, info stream.Info)
 
 func (s *source) read(ctx context.Context) {
 	defer close(s.queue)
-	take := func(all ...stream.Message) {
+	take := func(all []stream.Message) {
 		for _, m := range all {
 			s.lag.deliver(m.Pending)
 		}
@@ -99,9 +100,9 @@ func (s *source) read(ctx context.Context) {
 		}
 	}
 	if s.linger > 0 {
-		_ = s.f.cfg.Log.TailTogether(ctx, s.name, s.start.Sequence, s.rest, func(all []stream.Message) { take(all...) })
+		_ = s.f.cfg.Log.TailTogether(ctx, s.name, s.start.Sequence, s.rest, take)
 	} else {
-		_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) { take(m) })
+		_ = s.f.cfg.Log.Tail(ctx, s.name, s.start.Sequence, func(m stream.Message) { take([]stream.Message{m}) })
 	}
 }
 
