@@ -26,13 +26,15 @@ import (
 )
 
 // TestMain sets how many histories are tried when the command line does not say it (-rapid.checks): a few, and in the long
-// form of the stories, which make slow asks for, as many as take two minutes.
+// form of the stories, which make slow asks for, as many as take a minute.
 func TestMain(m *testing.M) {
 	checks := "25"
 	if os.Getenv("KIKIGAKI_STORIES") == "whole" {
 		checks = "500"
 	}
-	_ = flag.Set("rapid.checks", checks)
+	if err := flag.Set("rapid.checks", checks); err != nil {
+		panic(err) //nolint:forbidigo // fewer than were asked for would not be noticed
+	}
 	goleak.VerifyTestMain(m)
 }
 
