@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -41,32 +43,69 @@ func (l *Log) tail(ctx context.Context, stream string, after *uint64, once func(
 }
 
 func (l *Log) tailOnce(ctx context.Context, stream string, after *uint64, deliver func(Message)) error {
-	consumer, err := l.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *after + 1,
-		InactiveThreshold: time.Minute,
+	consumer, err := l.ephemeral(ctx, stream, *after)
+	if err != nil {
+		return err
+	}
+	ctx, broken := context.WithCancelCause(ctx)
+	defer broken(nil)
+	r := &reading{stream: stream, next: 1, after: after, deliver: deliver, broken: broken}
+	it, err := consumer.Consume(r.take, jetstream.PullMaxBytes(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
+		jetstream.PullExpiry(4*tailHeartbeat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { broken(err) }))
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	it.Stop()
+	r.end()
+	return context.Cause(ctx)
+}
+
+// ephemeral makes a consumer of all that lies behind a sequence. It goes by itself when nobody asks it any more.
+func (l *Log) ephemeral(ctx context.Context, stream string, after uint64) (jetstream.Consumer, error) {
+	return l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, AckPolicy: jetstream.AckNonePolicy,
+		InactiveThreshold: time.Minute, Replicas: 1, MemoryStorage: true,
 	})
+}
+
+// reading takes what a consumer delivers. The library's iterator would be simpler, but it makes room for a million
+// messages, 8 MB a stream that the collector then looks through every time. A consumer counts what it delivers, and so
+// does a reading: nothing that was lost on the way stays unnoticed.
+type reading struct {
+	stream  string
+	after   *uint64
+	deliver func(Message)
+	broken  context.CancelCauseFunc
+
+	mu   sync.Mutex
+	next uint64 // what the consumer calls the next message
+	over bool   // nothing is delivered any more
+}
+
+func (r *reading) take(raw jetstream.Msg) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return
+	}
+	m, counted, err := ofPulled(r.stream, raw)
+	if err == nil && counted != r.next {
+		err = fmt.Errorf("%w: %d instead of %d", errSkipped, counted, r.next)
+	}
 	if err != nil {
-		return err
+		r.over = true
+		r.broken(err)
+		return
 	}
-	it, err := consumer.Messages(jetstream.PullMaxBytes(tailPull), jetstream.PullHeartbeat(tailHeartbeat),
-		jetstream.PullExpiry(4*tailHeartbeat))
-	if err != nil {
-		return err
-	}
-	defer it.Stop()
-	for {
-		raw, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		m, err := ofMsg(stream, raw)
-		if err != nil {
-			return err
-		}
-		if m.Sequence <= *after {
-			continue // delivered again after a reset
-		}
-		deliver(m)
-		*after = m.Sequence
-	}
+	r.next++
+	r.deliver(m)
+	*r.after = m.Sequence
+}
+
+// end returns when nothing is being delivered; nothing will be.
+func (r *reading) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
 }

@@ -31,10 +31,7 @@ func (l *Log) TailTogether(
 	ctx context.Context, stream string, after uint64, rest func(ctx context.Context, after uint64), deliver func([]Message),
 ) error {
 	return l.tail(ctx, stream, &after, func() error {
-		consumer, err := l.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
-			DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, AckPolicy: jetstream.AckNonePolicy,
-			InactiveThreshold: time.Minute, Replicas: 1, MemoryStorage: true,
-		})
+		consumer, err := l.ephemeral(ctx, stream, after)
 		if err != nil {
 			return err
 		}

@@ -15,12 +15,27 @@ import (
 // together tails a stream until the test ends, and checks that nothing is left out, twice, or out of order.
 func together(t *testing.T, l *stream.Log, rest func(ctx context.Context, after uint64)) <-chan []stream.Message {
 	t.Helper()
+	return tailing(t, func(ctx context.Context, deliver func([]stream.Message)) {
+		_ = l.TailTogether(ctx, name, 0, rest, deliver)
+	})
+}
+
+// oneByOne is together for a tail that does not rest.
+func oneByOne(t *testing.T, l *stream.Log) <-chan []stream.Message {
+	t.Helper()
+	return tailing(t, func(ctx context.Context, deliver func([]stream.Message)) {
+		_ = l.Tail(ctx, name, 0, func(m stream.Message) { deliver([]stream.Message{m}) })
+	})
+}
+
+func tailing(t *testing.T, tail func(ctx context.Context, deliver func([]stream.Message))) <-chan []stream.Message {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	got, done := make(chan []stream.Message, 1000), make(chan struct{})
 	go func() {
 		defer close(done)
 		newest := uint64(0)
-		_ = l.TailTogether(ctx, name, 0, rest, func(all []stream.Message) {
+		tail(ctx, func(all []stream.Message) {
 			for _, m := range all {
 				if newest++; m.Sequence != newest {
 					t.Errorf("message %d comes as number %d", m.Sequence, newest)
@@ -85,14 +100,29 @@ func TestWhatComesWhileItRestsIsDeliveredTogether(t *testing.T) {
 	}
 }
 
-func TestTailingTogetherGoesOn(t *testing.T) {
+func TestTailingGoesOn(t *testing.T) {
 	t.Parallel()
-	atOnce := func(context.Context, uint64) {}
+	for name, start := range map[string]func(*testing.T, *stream.Log) <-chan []stream.Message{
+		"one by one": oneByOne,
+		"together": func(t *testing.T, l *stream.Log) <-chan []stream.Message {
+			t.Helper()
+			return together(t, l, func(context.Context, uint64) {})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			goesOn(t, start)
+		})
+	}
+}
+
+func goesOn(t *testing.T, start func(*testing.T, *stream.Log) <-chan []stream.Message) {
+	t.Helper()
 	t.Run("over a restart", func(t *testing.T) {
 		t.Parallel()
 		s := streamtest.Start(t)
 		l := open(t, s.Conn(t), 1)
-		got := together(t, l, atOnce)
+		got := start(t, l)
 		write(t, l, 0)
 		upTo(t, got, 1)
 		s.Restart(t)
@@ -103,7 +133,7 @@ func TestTailingTogetherGoesOn(t *testing.T) {
 		t.Parallel()
 		nc := streamtest.Start(t).Conn(t)
 		l := open(t, nc, 1)
-		got := together(t, l, atOnce)
+		got := start(t, l)
 		for n := range 5 {
 			write(t, l, n)
 			upTo(t, got, uint64(n+1))
@@ -114,7 +144,7 @@ func TestTailingTogetherGoesOn(t *testing.T) {
 		t.Parallel()
 		c := streamtest.StartCluster(t)
 		l := open(t, c.Conn(t), streamtest.Size)
-		got := together(t, l, atOnce)
+		got := start(t, l)
 		write(t, l, 0)
 		upTo(t, got, 1)
 		c.StopNode(t, c.WaitLeader(t, name))
@@ -141,19 +171,7 @@ func TestWhatGotLostOnTheWayIsReadAgain(t *testing.T) {
 	for n := range 4 {
 		write(t, l, n)
 	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := js.Stream(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for names := range s.ConsumerNames(t.Context()).Name() {
-		consumer, err := s.Consumer(t.Context(), names)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, consumer := range consumers(t, nc) {
 		if stolen, err := consumer.Next(); err != nil {
 			t.Fatal(err)
 		} else if meta, err := stolen.Metadata(); err != nil || meta.Sequence.Stream != 2 {
@@ -162,6 +180,56 @@ func TestWhatGotLostOnTheWayIsReadAgain(t *testing.T) {
 	}
 	close(rested)
 	upTo(t, got, 4)
+}
+
+func TestWhatGotLostOneByOneIsReadAgain(t *testing.T) {
+	t.Parallel()
+	nc := streamtest.Start(t).Conn(t)
+	l := open(t, nc, 1)
+	got := oneByOne(t, l)
+	write(t, l, 0)
+	upTo(t, got, 1)
+	consumer := consumers(t, nc)[0]
+	stolen := make(chan error, 1)
+	go func() {
+		_, err := consumer.Next(jetstream.FetchMaxWait(20 * time.Second))
+		stolen <- err
+	}()
+	for waiting := 0; waiting < 2; {
+		info, err := consumer.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting = info.NumWaiting
+	}
+	for n := range 4 {
+		write(t, l, n+1)
+	}
+	if err := <-stolen; err != nil {
+		t.Fatal(err)
+	}
+	upTo(t, got, 5)
+}
+
+// consumers are all that the stream has.
+func consumers(t *testing.T, nc *nats.Conn) (out []jetstream.Consumer) {
+	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range s.ConsumerNames(t.Context()).Name() {
+		consumer, err := s.Consumer(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, consumer)
+	}
+	return out
 }
 
 func deleteConsumers(t *testing.T, nc *nats.Conn) {
