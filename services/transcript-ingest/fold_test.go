@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kikigaki/kikigaki/pkg/stream"
 	eventv1 "github.com/kikigaki/kikigaki/proto/kikigaki/event/v1"
@@ -148,7 +149,16 @@ func TestWordsBehindASealAreLate(t *testing.T) {
 func TestARunningReplicaFinishesFoldsToo(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	at := subject.LiveWords("a", "old")
+	b.write(stream.NewGuard(subject.Live, at), at, &eventv1.LiveEvent{
+		Kind: &eventv1.LiveEvent_Words{Words: &eventv1.Words{Entries: []*eventv1.Entry{{UtteranceId: "1"}}}},
+	})
+	b.tell("old", "", subject.KindOpened, &eventv1.CallEvent{Kind: &eventv1.CallEvent_Opened{Opened: &eventv1.CallOpened{}}})
+	b.tell("old", "", subject.KindEnded, &eventv1.CallEvent{Kind: &eventv1.CallEvent_Ended{
+		Ended: &eventv1.CallEnded{EndedAt: timestamppb.Now()},
+	}})
 	s := b.replica()
+	eventually(t, "what a start looks for once to be found", func() bool { return len(b.parts("old")) == 1 })
 	calls := []string{"a", "b", "c", "d"}
 	for _, call := range calls {
 		add(t, s, call, say("x", "y"))
