@@ -27,8 +27,8 @@ type counts struct {
 
 // beyond tells whether an id lies beyond another: by their lengths, and else by their letters, so that numbers without
 // leading zeros grow, and so do ids that begin with a time.
-func beyond(id, other string) bool {
-	return len(id) > len(other) || len(id) == len(other) && id > other
+func beyond[T string | []byte](id, other T) bool {
+	return len(id) > len(other) || len(id) == len(other) && string(id) > string(other)
 }
 
 // further is the id that lies beyond the other.

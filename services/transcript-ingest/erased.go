@@ -31,7 +31,7 @@ func bury(tx *view.Tx, r ref, rec record) error {
 
 // drop removes what was said in a call.
 func drop(tx *view.Tx, r ref) error {
-	for _, bucket := range []string{liveBucket, liveIDBucket, partBucket, partIDBucket, searchBucket, voiceBucket} {
+	for _, bucket := range []string{liveBucket, liveIDBucket, grownBucket, partBucket, partIDBucket, searchBucket, voiceBucket} {
 		var keys [][]byte
 		for k := range tx.Scan(bucket, r.prefix(), nil) {
 			keys = append(keys, bytes.Clone(k))

@@ -99,26 +99,32 @@ func applyLive(tx *view.Tx, r ref, m stream.Message) error {
 	return writeCounts(tx, r, c)
 }
 
-// keepLive keeps the words of an event in one row, and where each of them is.
+// keepLive keeps the words of an event in one row, and lists where each of them is whose id does not grow.
 func keepLive(tx *view.Tx, r ref, m stream.Message, words []heard, c *counts) error {
-	row, places := make([]byte, 0, len(m.Data)), make([]byte, 0, len(words)*placeSize)
-	id := r.prefix()
-	prefix := len(id)
+	row, furthest := make([]byte, 0, len(m.Data)), []byte(c.Furthest)
+	var grown []byte
 	for i, h := range words {
-		id = binary.BigEndian.AppendUint32(append(append(id[:prefix], h.utterance...), 0), h.version)
-		if c.Parts > 0 && tx.Get(partIDBucket, id) != nil {
+		if c.Parts > 0 && tx.Get(partIDBucket, r.versionKey(h.utterance, h.version)) != nil {
 			continue
 		}
-		row = appendLive(row, i, h.raw)
-		places = place{m.Sequence, uint32(i)}.append(places)
-		if err := tx.Put(liveIDBucket, id, places[len(places)-placeSize:]); err != nil {
-			return err
+		listed := !beyond(h.utterance, furthest)
+		if listed {
+			at := place{m.Sequence, uint32(i)}.append(nil)
+			if err := tx.Put(liveIDBucket, r.versionKey(h.utterance, h.version), at); err != nil {
+				return err
+			}
+		} else {
+			furthest, grown = h.utterance, h.utterance
 		}
+		row = appendLive(row, i, listed, h.raw)
 		c.Live++
-		c.Furthest = further(c.Furthest, string(h.utterance))
 	}
 	if len(row) == 0 {
 		return nil
+	}
+	c.Furthest = string(furthest)
+	if err := moveGrown(tx, r, m.Sequence, nil, grown); err != nil {
+		return err
 	}
 	return tx.Put(liveBucket, r.liveKey(m.Sequence), row)
 }

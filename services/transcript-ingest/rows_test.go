@@ -93,19 +93,19 @@ func TestARowOfWordsLosesWhatIsTakenOutAlone(t *testing.T) {
 	t.Parallel()
 	var row []byte
 	for i, raw := range []string{"one", "", "three"} {
-		row = appendLive(row, i*200, []byte(raw))
+		row = appendLive(row, i*200, i == 1, []byte(raw))
 	}
 	var got []string
-	collect := func(index uint32, raw []byte) bool {
-		got = append(got, fmt.Sprint(index, " ", string(raw)))
+	collect := func(w liveWord) bool {
+		got = append(got, fmt.Sprint(w.index, " ", w.listed, " ", string(w.raw)))
 		return len(got) < 3
 	}
-	if err := liveRow(row, collect); err != nil || !slices.Equal(got, []string{"0 one", "200 ", "400 three"}) {
+	if err := liveRow(row, collect); err != nil || !slices.Equal(got, []string{"0 false one", "200 true ", "400 false three"}) {
 		t.Errorf("the row reads back as %q: %v", got, err)
 	}
 	for n := 1; n < len(row); n++ {
 		count := 0
-		err := liveRow(row[:n], func(uint32, []byte) bool { count++; return true })
+		err := liveRow(row[:n], func(liveWord) bool { count++; return true })
 		if err == nil && count == 3 {
 			t.Errorf("the first %d bytes of %d read as the row", n, len(row))
 		}

@@ -23,19 +23,20 @@ const (
 	countBucket  = "counts"  // tenant, 0, call -> counts
 	liveBucket   = "live"    // tenant, 0, call, 0, sequence -> entries of the event there; see appendLive
 	partBucket   = "parts"   // tenant, 0, call, 0, revision -> Entry
-	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> place in live
+	liveIDBucket = "liveids" // tenant, 0, call, 0, utterance, 0, version -> place in live; not of ids that grow
+	grownBucket  = "grown"   // tenant, 0, call, 0, length of an id, id -> sequence of the event it ends; see grownEntry
 	partIDBucket = "partids" // tenant, 0, call, 0, utterance, 0, version -> revision
 	linkBucket   = "links"   // tenant, 0, call, 0, call that names it -> relation
 	searchBucket = "search"  // tenant, 0, call, 0, number of a part -> signature of its words
 	openBucket   = "open"    // tenant, 0, call that has not ended -> when the server stored its opening, in ms
 	goneBucket   = "gone"    // time of an erase, tenant, 0, call -> nothing
-	viewFormat   = "8"
+	viewFormat   = "9"
 )
 
 func buckets() []string {
 	return []string{
-		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, partIDBucket,
-		linkBucket, searchBucket, openBucket, goneBucket, voiceBucket, settingBucket,
+		callBucket, indexBucket, sealBucket, erasedBucket, countBucket, liveBucket, partBucket, liveIDBucket, grownBucket,
+		partIDBucket, linkBucket, searchBucket, openBucket, goneBucket, voiceBucket, settingBucket,
 	}
 }
 
@@ -58,6 +59,10 @@ func (r ref) utterance(id string) []byte { return append(append(r.prefix(), id..
 
 func (r ref) idKey(e *eventv1.Entry) []byte {
 	return binary.BigEndian.AppendUint32(r.utterance(e.GetUtteranceId()), e.GetVersion())
+}
+
+func (r ref) versionKey(utterance []byte, version uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(append(r.prefix(), utterance...), 0), version)
 }
 
 // indexKey sorts calls by their start, newest first, then by id.
@@ -123,9 +128,11 @@ func storedEntry(tx *view.Tx, r ref, like *eventv1.Entry) *eventv1.Entry {
 		value = liveEntry(tx, r, at)
 	} else if at := tx.Get(partIDBucket, r.idKey(like)); len(at) == 4 {
 		value = tx.Get(partBucket, append(r.prefix(), at...))
+	} else {
+		value = grownEntry(tx, r, like.GetUtteranceId())
 	}
 	e := &eventv1.Entry{}
-	if value == nil || proto.Unmarshal(value, e) != nil {
+	if value == nil || proto.Unmarshal(value, e) != nil || e.GetVersion() != like.GetVersion() {
 		return nil
 	}
 	return e
@@ -149,6 +156,10 @@ func highest(tx *view.Tx, r ref, c counts, utterance string) (version uint32, kn
 			version, known = max(version, binary.BigEndian.Uint32(k[len(prefix):])), true
 			break
 		}
+	}
+	if c.Live > 0 {
+		grown, also := grownVersion(tx, r, utterance)
+		version, known = max(version, grown), known || also
 	}
 	return version, known
 }

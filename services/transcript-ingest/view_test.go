@@ -100,7 +100,7 @@ func (h *history) drawWords(rt *rapid.T, r ref) {
 	var sequences []uint64
 	versions := map[string]uint32{}
 	next := func() *eventv1.Entry {
-		id := fmt.Sprint("u", rapid.IntRange(0, 8).Draw(rt, "id"))
+		id := fmt.Sprint("u", rapid.IntRange(5, 13).Draw(rt, "id"))
 		version, known := versions[id]
 		if known {
 			version += uint32(rapid.IntRange(1, 3).Draw(rt, "version"))
@@ -191,6 +191,37 @@ func entriesIn(rt *rapid.T, v *view.View, r ref) (out []string, c counts) {
 	return out, c
 }
 
+// checkIDs looks for every utterance that a call may have: those that the view has are found with their highest version,
+// and no others.
+func checkIDs(rt *rapid.T, v *view.View, r ref, has []string, c counts) {
+	want := map[string]uint32{}
+	err := v.Read(func(tx *view.Tx) error {
+		for _, entry := range has {
+			var e eventv1.Entry
+			_, _ = fmt.Sscan(entry, &e.UtteranceId, &e.Version)
+			want[e.GetUtteranceId()] = e.GetVersion() // they come in their order
+			if got := storedEntry(tx, r, &e); got.GetText() != fmt.Sprint(e.GetUtteranceId(), " at ", e.GetVersion()) {
+				rt.Fatalf("%v: %s is found as %v", r, entry, got)
+			}
+			e.Version++
+			if got := storedEntry(tx, r, &e); got != nil && !slices.Contains(has, fmt.Sprint(e.GetUtteranceId(), " ", e.GetVersion())) {
+				rt.Fatalf("%v: behind %s is found %v", r, entry, got)
+			}
+		}
+		for n := range 15 {
+			id := fmt.Sprint("u", n)
+			version, known := highest(tx, r, c, id)
+			if there, is := want[id]; known != is || version != there {
+				rt.Fatalf("%v: %s is found with version %d (%v) among %q", r, id, version, known, has)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
 // empty takes everything out of a view, which costs less than a new one: no file has to reach the disk.
 func empty(rt *rapid.T, v *view.View) {
 	err := v.Apply(view.Mark{Stream: "none"}, nil, func(tx *view.Tx) error {
@@ -239,6 +270,7 @@ func (h *history) replay(rt *rapid.T, v *view.View, pick func(left [][]stream.Me
 			if len(got) > len(want) || !slices.Equal(got, want[:len(got)]) || int(c.revision()) != len(got) {
 				rt.Fatalf("%v: %q (counted %+v) is no beginning of %q", r, got, c, want)
 			}
+			checkIDs(rt, v, r, got, c)
 		}
 	}
 	for r, want := range h.want {

@@ -269,5 +269,6 @@ func corrects(tx *view.Tx, r ref, e *eventv1.Entry) bool {
 			break
 		}
 	}
-	return false
+	version, known := grownVersion(tx, r, e.GetUtteranceId())
+	return known && version < e.GetVersion()
 }
