@@ -16,9 +16,6 @@ import (
 // or, streamed, how many calls one stream speaks of.
 type sending struct{ callers, utterances, calls int }
 
-// window is how many messages a stream has on their way.
-const window = 2000
-
 // words is a row about words coming in: the whole system and a publisher, and a child that appends to the same kind of
 // stream.
 type words struct {
@@ -97,7 +94,7 @@ func (w *words) Subject(ctx context.Context) (measure.Reading, error) {
 // send is one caller, until the time; it returns how many utterances were acknowledged.
 func (w *words) send(ctx context.Context, caller int, end time.Time) (int, error) {
 	if w.calls > 0 {
-		return w.publisher.Stream(ctx, caller, w.calls, window, end)
+		return w.publisher.Stream(ctx, caller, w.calls, end)
 	}
 	n := 0
 	for ; time.Now().Before(end); n++ {

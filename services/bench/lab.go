@@ -58,7 +58,7 @@ func (l *lab) rows() []measure.Row {
 			Limit:   "as above: one event, one caller",
 		}, {
 			Name: "utterance, streamed", Unit: measure.Time, Open: l.openWords(sending{callers: 1, calls: 20}),
-			Subject: "one utterance a message, on one gRPC stream that speaks of 20 calls, 2,000 on their way",
+			Subject: "one utterance a message, on one gRPC stream that speaks of 20 calls, as many on their way as are taken",
 			Limit:   "as above: one event, one caller",
 		}, {
 			Name: "voice_log", Unit: measure.Time, Open: l.openReaders,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,33 +70,22 @@ func (p *Publisher) Append(ctx context.Context, caller, n, utterances int) error
 }
 
 // Stream sends utterances, one a message, on a stream of their own, over some calls in turn, until the time; it returns how
-// many were acknowledged. As many as window are on their way.
-func (p *Publisher) Stream(ctx context.Context, caller, calls, window int, end time.Time) (int, error) {
+// many were acknowledged. Nothing but the service itself holds it back: as many are on their way as that takes.
+func (p *Publisher) Stream(ctx context.Context, caller, calls int, end time.Time) (int, error) {
 	ctx, cancel := context.WithCancel(p.context(ctx))
 	defer cancel()
 	stream, err := p.client.StreamUtterances(ctx)
 	if err != nil {
 		return 0, err
 	}
-	slots := make(chan struct{}, window)
 	sent := make(chan error, 1)
 	count := 0
 	go func() {
-		for n := 0; time.Now().Before(end); n++ {
-			slots <- struct{}{}
-			call := fmt.Sprintf("s%d-%d-%d-%d", p.round, caller, n%calls, n/calls/5000)
+		err := p.speak(caller, calls, end, func(req *transcriptv1.AppendUtterancesRequest) error {
 			count++
-			p.note(call, 1)
-			err := stream.Send(&transcriptv1.StreamUtterancesRequest{Append: &transcriptv1.AppendUtterancesRequest{
-				CallId:     call,
-				Utterances: []*transcriptv1.NewUtterance{{UtteranceId: fmt.Sprint(n), Speaker: "agent", Text: p.text}},
-			}})
-			if err != nil {
-				sent <- err
-				return
-			}
-		}
-		sent <- stream.CloseSend()
+			return stream.Send(&transcriptv1.StreamUtterancesRequest{Append: req})
+		})
+		sent <- errors.Join(err, stream.CloseSend())
 	}()
 	acknowledged, accepted := 0, 0
 	for {
@@ -110,14 +100,37 @@ func (p *Publisher) Stream(ctx context.Context, caller, calls, window int, end t
 			return 0, fmt.Errorf("refused: %v", res.GetRefused()[0])
 		}
 		accepted += int(res.GetAccepted())
-		for ; acknowledged < int(res.GetAcknowledged()); acknowledged++ {
-			<-slots
-		}
+		acknowledged = int(res.GetAcknowledged())
 	}
 	if err := <-sent; err != nil || accepted != count || acknowledged != count {
 		return 0, fmt.Errorf("%d sent, %d acknowledged, %d accepted: %w", count, acknowledged, accepted, err)
 	}
 	return count, nil
+}
+
+// speak hands utterances of some calls to send until the time, and notes how many of each there were. A call has 5,000 at
+// the most.
+func (p *Publisher) speak(
+	caller, calls int, end time.Time, send func(*transcriptv1.AppendUtterancesRequest) error,
+) error {
+	const perCall = 5000
+	names := make([]string, calls)
+	for n := 0; time.Now().Before(end); n++ {
+		if n%(calls*perCall) == 0 {
+			for c := range names {
+				names[c] = fmt.Sprintf("s%d-%d-%d-%d", p.round, caller, c, n/calls/perCall)
+			}
+		}
+		err := send(&transcriptv1.AppendUtterancesRequest{
+			CallId:     names[n%calls],
+			Utterances: []*transcriptv1.NewUtterance{{UtteranceId: strconv.Itoa(n), Speaker: "agent", Text: p.text}},
+		})
+		if err != nil {
+			return err
+		}
+		p.note(names[n%calls], 1)
+	}
+	return nil
 }
 
 func (p *Publisher) note(call string, utterances int) {
