@@ -42,6 +42,9 @@ func (v *View) change(fn func(*Tx) error) error {
 	})
 }
 
+// State tells two states of a view apart: it is another number after every change.
+func (t *Tx) State() int { return t.tx.ID() }
+
 func (t *Tx) open(name string) opened {
 	for _, o := range t.buckets {
 		if o.name == name {

@@ -235,7 +235,7 @@ func kills() int {
 }
 
 // countedAhead is how many answers a busy replica counts ahead, at the most. Within 2,000 of the cap there are none.
-const countedAhead = 512
+const countedAhead = 1024
 
 // killed raises the cap and kills a replica while all ask until the month is used up. That costs at most the answers that were
 // under way, one for each who asks, and far from the cap what was counted ahead: so many may be lost.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -79,7 +80,10 @@ func newQuota(log *stream.Log, logger *slog.Logger) *quota {
 }
 
 // monthOf is the calendar month in Japan, as 202611.
-func monthOf(at time.Time) string { return inJapan(at).Format("200601") }
+func monthOf(at time.Time) string {
+	year, month, _ := inJapan(at).Date()
+	return strconv.Itoa(100*year + int(month))
+}
 
 func meterOf(tenant string, at time.Time) string {
 	return subject.Meter(tenant, monthOf(at), voiceLogMeter)

@@ -14,7 +14,7 @@ const (
 	aheadTime = 50 * time.Millisecond
 	// mostAhead bounds how many a replica has counted ahead. A replica that is killed has counted so many in vain, and
 	// those that an increment was adding at that moment.
-	mostAhead = 512
+	mostAhead = 1024
 	// heldTime is how long what was counted ahead waits for requests before it is taken back.
 	heldTime = 100 * time.Millisecond
 	// nearCap is how far from the cap counting ahead ends. What one replica holds there would make another refuse what

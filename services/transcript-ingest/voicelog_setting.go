@@ -54,38 +54,42 @@ func readVoiceLogSetting(tx *view.Tx, tenant string) (*eventv1.VoiceLogSetting, 
 }
 
 // decodedSettings keeps what tenants' settings were decoded to, with the bytes: as long as the view has the same, nothing is
-// decoded again. There are as many as tenants that ask.
+// decoded again, and as long as it has not changed at all, nothing is read. There are as many as tenants that ask.
 type decodedSettings struct {
 	mu      sync.RWMutex
 	tenants map[string]decodedSetting
 }
 
 type decodedSetting struct {
-	raw string
-	set *transcriptv1.VoiceLogSettings // never changed
+	state int // of the view that had it last
+	raw   string
+	set   *transcriptv1.VoiceLogSettings // never changed
 }
 
 // read is how a tenant's compatible API behaves. The answer belongs to all who read it.
 func (d *decodedSettings) read(tx *view.Tx, tenant string) (*transcriptv1.VoiceLogSettings, error) {
-	raw := tx.Get(settingBucket, settingKey(tenant, voiceLogSetting))
 	d.mu.RLock()
 	kept := d.tenants[tenant]
 	d.mu.RUnlock()
-	if kept.set != nil && kept.raw == string(raw) {
+	if kept.set != nil && kept.state == tx.State() {
 		return kept.set, nil
 	}
-	set, err := readVoiceLogSetting(tx, tenant)
-	if err != nil {
-		return nil, err
+	raw := tx.Get(settingBucket, settingKey(tenant, voiceLogSetting))
+	if kept.set == nil || kept.raw != string(raw) {
+		set, err := readVoiceLogSetting(tx, tenant)
+		if err != nil {
+			return nil, err
+		}
+		kept = decodedSetting{raw: string(raw), set: settingsOf(set)}
 	}
-	out := settingsOf(set)
+	kept.state = tx.State()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.tenants == nil {
 		d.tenants = map[string]decodedSetting{}
 	}
-	d.tenants[tenant] = decodedSetting{string(raw), out}
-	return out, nil
+	d.tenants[tenant] = kept
+	return kept.set, nil
 }
 
 // settingsOf fills in what nobody has set.
