@@ -19,6 +19,9 @@ func KindOfAnalyses(tenant, call, kind string) string {
 // keeps them. Their tenant token is none that an id can have.
 func LiveFiller() string { return join(NounLive, "_", "filler") }
 
+// InboxFiller is where such fillers lie in the inbox, whose files keep what was taken out of it.
+func InboxFiller() string { return join(NounInbox, "_", "filler") }
+
 // Tombstone is where a stream would say why messages of a subject are gone.
 type Tombstone struct {
 	// Stream it would lie in, and its Subject.

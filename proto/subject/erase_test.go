@@ -24,8 +24,10 @@ func TestEverySubjectOfACallHasItsTombstones(t *testing.T) {
 			t.Errorf("%s: %v, want %v", at, got, want)
 		}
 	}
-	if _, _, _, ok := subject.Parse(subject.LiveFiller()); ok {
-		t.Error("a filler is taken for somebody's live words")
+	for _, filler := range []string{subject.LiveFiller(), subject.InboxFiller()} {
+		if _, _, _, ok := subject.Parse(filler); ok {
+			t.Errorf("%s is taken for somebody's words", filler)
+		}
 	}
 }
 
@@ -36,6 +38,7 @@ func TestFiltersOfWhatIsErasedNeverChange(t *testing.T) {
 		"kikigaki.call.a.c.x.>":     subject.AnalysisOwn("a", "c", "x"),
 		"kikigaki.call.a.c.*.piece": subject.KindOfAnalyses("a", "c", subject.KindPiece),
 		"kikigaki.live._.filler":    subject.LiveFiller(),
+		"kikigaki.inbox._.filler":   subject.InboxFiller(),
 	} {
 		if got != want {
 			t.Errorf("%s, was %s", got, want)

@@ -39,8 +39,7 @@ func filesHolding(t *testing.T, dir, text string) (names []string) {
 // A customer asks that a call be forgotten: an administrator erases it, and within a minute it is in no file.
 func TestAnErasedCallIsForgotten(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start()
+	w, port := inboxes(t)
 	admin := w.logIn("admin", adminPassword)
 	user := admin.account(w, "user", "user", "edit")
 	prompt := admin.prompt(admin.key(w.base), "about")
@@ -53,6 +52,10 @@ func TestAnErasedCallIsForgotten(t *testing.T) {
 	screen.on = func(_, kind, _ string) { heard <- kind }
 	screen.mu.Unlock()
 
+	publisher, err := w.publisher(user, port)
+	if err != nil {
+		t.Fatal(err)
+	}
 	speak := func(call, word string) {
 		body := words(0, "the first "+word, "the second "+word, "the third "+word)
 		body["call"] = map[string]any{"label": "label " + word}
@@ -60,6 +63,13 @@ func TestAnErasedCallIsForgotten(t *testing.T) {
 			u["speaker"] = word
 		}
 		user.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/utterances", body)
+		over := event("utterance", "over-nats-"+call, map[string]any{"callId": call, "speaker": word, "text": "the fourth " + word})
+		if err := publisher.publish(t.Context(), "asr", over); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "what came over NATS is there", time.Minute, func() bool {
+			return bytes.Contains(user.must(http.StatusOK, "GET", "/api/v1/calls/"+call+"/transcript", nil).body, []byte("the fourth "+word))
+		})
 		user.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/end", nil)
 	}
 	speak("forgotten", eraseMarker)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -104,11 +105,17 @@ func (s *Service) newEraser() *erasure.Sweeper {
 			err = s.follower.Read(func(tx *view.Tx) error { calls, err = erasedSince(tx, since); return err })
 			return calls, err
 		},
-		Finish: s.remove,
-		// What a fold has purged lies in LIVE's files until they are written anew.
-		Finished: func(ctx context.Context) error { return s.facts.Wipe(ctx, subject.Live, subject.LiveFiller()) },
-		Logger:   s.log,
+		Finish: s.remove, Finished: s.wipe, Logger: s.log,
 	})
+}
+
+// wipe has the files written anew in which words lie that are no messages any more: in LIVE what a fold has purged, in the
+// inbox what was taken in.
+func (s *Service) wipe(ctx context.Context) error {
+	return errors.Join(
+		s.facts.Wipe(ctx, subject.Live, subject.LiveFiller()),
+		s.facts.Wipe(ctx, subject.Inbox, subject.InboxFiller()),
+	)
 }
 
 // remove finishes the erasing of a call, wherever it has come to: the tombstones that are missing, then everything that

@@ -22,8 +22,10 @@ const (
 	// An event that cannot be taken through no fault of its own is tried again after inboxPause, doubled each time up to
 	// inboxMaxPause. As long as the log is away that goes on; after maxTries other troubles it is given up on.
 	inboxPause, inboxMaxPause = 100 * time.Millisecond, 5 * time.Second
-	maxTries                  = 10
-	originInbox               = "inbox"
+	// fillerTime is how long a wipe of the inbox may take: then its fillers are gone, or it was cut short.
+	fillerTime  = 30 * time.Second
+	maxTries    = 10
+	originInbox = "inbox"
 )
 
 // parcel is a message of the inbox.
@@ -54,7 +56,13 @@ func (s *Service) consume(ctx context.Context) {
 	}
 	lanes := newLanes(s, s.persist)
 	cfg := stream.ConsumeConfig{Stream: subject.Inbox, Durable: Name, MaxPending: inboxPending, AckWait: inboxAck}
-	err := s.facts.Consume(ctx, cfg, func(_ context.Context, d stream.Delivery) { s.receive(ctx, lanes, parcelOf(d)) })
+	err := s.facts.Consume(ctx, cfg, func(_ context.Context, d stream.Delivery) {
+		if d.Message.Subject == subject.InboxFiller() {
+			lanes.working.Go(func() { s.passOver(ctx, d) })
+			return
+		}
+		s.receive(ctx, lanes, parcelOf(d))
+	})
 	lanes.wait()
 	s.log.DebugContext(ctx, "the inbox is left to others", "reason", err)
 }
@@ -71,6 +79,16 @@ func (s *Service) caughtUp(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// passOver leaves a filler of a wipe to it: taken out too early, it would leave the file as it was. The empty one, which a
+// wipe leaves behind, and one that comes again have had their time.
+func (s *Service) passOver(ctx context.Context, d stream.Delivery) {
+	if len(d.Message.Data) > 0 && d.NumDelivered == 1 {
+		d.Retry(fillerTime)
+		return
+	}
+	s.done(ctx, parcel{Delivery: d})
 }
 
 // receive sends one message on its way. It does not wait for anything.

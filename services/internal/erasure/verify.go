@@ -3,6 +3,7 @@ package erasure
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
 	"io/fs"
 	"os"
@@ -39,7 +40,7 @@ type Report struct {
 
 // Verify looks for what is left of erased calls in every file of a directory: in the records of the log's files, also
 // those that were removed and not overwritten, and in the rows of views, also those that lie in free pages or in views that
-// were put aside. The tombstones say which calls were erased; they and what bears no word of a call (the server's own index
+// were put aside. In what publishers sent it looks for the ids of calls. The tombstones say which calls were erased; they and what bears no word of a call (the server's own index
 // of subjects) are passed over. It needs nobody to be running and disturbs nobody who is; a file that is replaced while it is
 // looked at is seen as it was. It holds one record at a time, and one line a finding. The error is the disk's or the
 // context's.
@@ -133,8 +134,32 @@ func (v *verifier) record(path, at string, data []byte) {
 		v.subjects(path, data)
 		return
 	}
+	if noun, tenant, _, ok := subject.Parse(at); ok && noun == subject.NounInbox {
+		eachText(data, func(text []byte) {
+			if c := (Call{Tenant: tenant, ID: string(text)}); v.erased[c] {
+				v.found(path, c, at)
+			}
+		})
+	}
 	if c, ok := callOf(at); ok && v.erased[c] && !stays(at, data) {
 		v.found(path, c, at)
+	}
+}
+
+// eachText yields what may be a text in the event of a publisher: what stands between quotes, as in JSON, or behind its
+// length, as in protobuf. What JSON writes with escapes comes as it is written.
+func eachText(data []byte, yield func([]byte)) {
+	const most = 4 * 255 // bytes of an id
+	for i, b := range data {
+		rest := data[i+1:]
+		if b == '"' {
+			if n := bytes.IndexByte(rest, '"'); n > 0 && n <= most {
+				yield(rest[:n])
+			}
+		}
+		if n, size := binary.Uvarint(data[i:]); size > 0 && n > 0 && n <= most && int(n) <= len(data)-i-size {
+			yield(data[i+size:][:n])
+		}
 	}
 }
 

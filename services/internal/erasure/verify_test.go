@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,33 @@ func TestVerificationNamesWhatIsLeftOnTheLog(t *testing.T) {
 	}
 	if got := i.left(); len(got) != 0 {
 		t.Errorf("after the wiping: left %q", got)
+	}
+}
+
+func TestVerificationNamesWhatIsLeftInTheInbox(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	before := i.left()
+	publish := func(tenant, source string, data []byte) {
+		at := subject.InboxOf(tenant, source)
+		_, err := i.log.Append(t.Context(), stream.NewGuard(subject.Inbox, at), 0, stream.Event{ID: tenant + source, Subject: at, Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	packed, err := proto.Marshal(&eventv1.CallEvent{CallId: "gone"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish("a", "json", []byte(`{"specversion":"1.0","data":{"callId": "gone","text":"said"}}`))
+	publish("a", "protobuf", packed)
+	publish("a", "kept", []byte(`{"data":{"callId":"kept","text":"gone and forgotten"}}`))
+	publish("b", "json", []byte(`{"data":{"callId":"gone"}}`)) // another tenant's call
+	want := slices.Concat(before, []string{subject.InboxOf("a", "json"), subject.InboxOf("a", "protobuf")})
+	slices.Sort(want)
+	got := i.left()
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("left %q, want %q", got, want)
 	}
 }
 
