@@ -103,6 +103,8 @@ func times(ratio float64) string {
 		return fmt.Sprintf("%.0f×", ratio)
 	case ratio >= 10:
 		return fmt.Sprintf("%.1f×", ratio)
+	case ratio < 0.1:
+		return fmt.Sprintf("%.3f×", ratio)
 	default:
 		return fmt.Sprintf("%.2f×", ratio)
 	}
