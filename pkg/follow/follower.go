@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type Follower struct {
 	log     *slog.Logger
 	view    *view.View
 	sources map[string]*source
+	names   []string // of them, sorted, as positions are
 	meters  meters
 	// forgotten says that a batch may have removed something for good.
 	forgotten chan struct{}
@@ -98,7 +100,7 @@ func (f *Follower) Start(ctx context.Context) error {
 func (f *Follower) begin(ctx context.Context, infos map[string]stream.Info) error {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx)) // following outlives the start
 	f.cancel = cancel
-	f.sources = map[string]*source{}
+	f.sources, f.names = map[string]*source{}, slices.Sorted(slices.Values(f.cfg.Streams))
 	for _, name := range f.cfg.Streams {
 		s, err := f.newSource(ctx, name, infos[name])
 		if err != nil {

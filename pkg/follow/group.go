@@ -18,7 +18,8 @@ type GroupConfig[R any] struct {
 	// Stream that is written to. Where it is declared with Batches, writes under many guards go in one.
 	Stream string
 	// Expected is the last sequence under a request's guard as the view has it, 0 when nothing was ever written there. The view
-	// has to keep it, for the message that carries it may be gone.
+	// has to keep it, for the message that carries it may be gone. It is asked right before Decide, upon the same look at the
+	// view, so that what it has read may be left in the request.
 	Expected func(tx *view.Tx, request R) uint64
 	// Decide looks at the view and says what one event comes of all the requests under one guard, which came in this
 	// order; nil for nothing. Behind what the view has come the events of those that are settling: they are on the log, but not
@@ -50,7 +51,8 @@ type Group[R any] struct {
 
 	mu      sync.Mutex
 	run     context.Context //nolint:containedctx // that of Run; who writes out of turn ends with it, too
-	room    chan struct{}   // closed and replaced when there is room again
+	room    chan struct{}   // closed and replaced when there is room again, and somebody waits for that
+	outside bool            // somebody does
 	waiting map[stream.Guard]*queue[R]
 	order   []stream.Guard        // those with something waiting, first come first served
 	busy    map[stream.Guard]bool // under which something is on its way
@@ -204,6 +206,7 @@ func (g *Group[R]) enter(guard stream.Guard, r *request[R]) (room <-chan struct{
 		return nil, false, fault.Op("follow.group", fault.New(fault.Unavailable, "UNAVAILABLE", fault.Wrapping(errClosed)))
 	}
 	if g.bytes > 0 && g.bytes+r.size > g.cfg.MaxWaiting {
+		g.outside = true
 		return g.room, false, nil
 	}
 	q, ok := g.waiting[guard]
@@ -284,9 +287,9 @@ func (g *Group[R]) take() (out []*writing[R]) {
 		}
 	}
 	g.order = later
-	if len(out) > 0 {
+	if len(out) > 0 && g.outside {
 		close(g.room)
-		g.room = make(chan struct{})
+		g.room, g.outside = make(chan struct{}), false
 	}
 	return out
 }

@@ -17,7 +17,8 @@ const positionTime = 2 * time.Second
 // Position is how far the view has come in every stream it follows.
 func (f *Follower) Position() stream.Position {
 	p := make(stream.Position, 0, len(f.sources))
-	for name, s := range f.sources {
+	for _, name := range f.names {
+		s := f.sources[name]
 		s.mu.Lock()
 		p = append(p, stream.Mark{Stream: name, Incarnation: s.start.Incarnation, Sequence: s.applied})
 		s.mu.Unlock()

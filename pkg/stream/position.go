@@ -27,11 +27,17 @@ func (p Position) Encode() string {
 	if len(p) == 0 {
 		return ""
 	}
-	marks := slices.Clone(p)
-	slices.SortFunc(marks, func(a, b Mark) int {
+	marks, size := p, 0
+	order := func(a, b Mark) int {
 		return cmp.Or(strings.Compare(a.Stream, b.Stream), strings.Compare(a.Incarnation, b.Incarnation))
-	})
-	var raw []byte // by hand, since every answer to a write has one
+	}
+	if !slices.IsSortedFunc(p, order) {
+		marks = slices.SortedFunc(slices.Values(p), order)
+	}
+	for _, m := range marks {
+		size += len(m.Stream) + len(m.Incarnation) + 24 // for the sequence and what stands between
+	}
+	raw := make([]byte, 0, size) // by hand, since every answer to a write has one
 	for i, m := range marks {
 		if i > 0 {
 			raw = append(raw, ',')

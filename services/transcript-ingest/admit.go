@@ -28,7 +28,12 @@ type admission struct {
 
 func newAdmission(tx *view.Tx, r ref) (*admission, error) {
 	c, err := readCounts(tx, r)
-	return &admission{tx: tx, ref: r, counts: c, newest: c.Furthest}, err
+	return admissionTo(tx, r, c), err
+}
+
+// admissionTo is newAdmission where the counts have been read already.
+func admissionTo(tx *view.Tx, r ref, c counts) *admission {
+	return &admission{tx: tx, ref: r, counts: c, newest: c.Furthest}
 }
 
 // know takes an append that is on the log and not in the view yet.

@@ -32,14 +32,24 @@ type appending struct {
 	words []*eventv1.Entry
 	size  int
 
+	counts counts // of its call, as newestLive has read them last
+	broken error  // why they cannot be read
+
 	out *transcriptv1.AppendUtterancesResponse
 	err error
+}
+
+// newestLive is the sequence of the newest message among a call's live words: 0 where it cannot be read, which the log
+// refuses, and what is decided then fails for the same reason.
+func newestLive(tx *view.Tx, a *appending) uint64 {
+	a.counts, a.broken = readCounts(tx, a.ref)
+	return a.counts.Newest
 }
 
 func (s *Service) newGroup(f *follow.Follower) *follow.Group[*appending] {
 	return follow.NewGroup(follow.GroupConfig[*appending]{
 		Follower: f, Stream: subject.Live,
-		Expected: func(tx *view.Tx, a *appending) uint64 { return newestLive(tx, a.ref) },
+		Expected: newestLive,
 		Decide:   decideLive, NewID: func() string { return ids.New("event") },
 		Size: func(a *appending) int { return a.size }, MaxEvent: maxStored, MaxRequests: maxUtterances,
 		MaxWaiting: maxWaiting, Worthwhile: worthwhile,
@@ -67,10 +77,10 @@ func decideLive(tx *view.Tx, settling, all []*appending) (*stream.Event, error) 
 		}
 		return nil, nil //nolint:nilnil // nothing to write and nothing wrong
 	}
-	in, err := newAdmission(tx, r)
-	if err != nil {
-		return nil, err
+	if all[0].broken != nil {
+		return nil, all[0].broken
 	}
+	in := admissionTo(tx, r, all[0].counts)
 	for _, a := range settling {
 		if a.err == nil {
 			in.know(a.words, a.out)

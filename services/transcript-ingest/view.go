@@ -112,15 +112,6 @@ func folded(tx *view.Tx, r ref) bool {
 	return seal(tx, r) > 0 && !words
 }
 
-// newestLive is the sequence of the newest message among a call's live words.
-func newestLive(tx *view.Tx, r ref) uint64 {
-	c, err := readCounts(tx, r)
-	if err != nil {
-		return 0 // then the append is refused, and decides by what the leader has
-	}
-	return c.Newest
-}
-
 // storedEntry is the entry with the id and version of another, nil when there is none.
 func storedEntry(tx *view.Tx, r ref, like *eventv1.Entry) *eventv1.Entry {
 	var value []byte
