@@ -36,6 +36,25 @@ func filesHolding(t *testing.T, dir, text string) (names []string) {
 	return names
 }
 
+// speak makes a finished call that says a word everywhere; a part of it comes over NATS.
+func (r *recogniser) speak(call, word string) {
+	r.t.Helper()
+	body := words(0, "the first "+word, "the second "+word, "the third "+word)
+	body["call"] = map[string]any{"label": "label " + word}
+	for _, u := range body["utterances"].([]map[string]any) {
+		u["speaker"] = word
+	}
+	r.p.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/utterances", body)
+	over := event("utterance", "over-nats-"+call, map[string]any{"callId": call, "speaker": word, "text": "the fourth " + word})
+	if err := r.publish(r.t.Context(), "asr", over); err != nil {
+		r.t.Fatal(err)
+	}
+	until(r.t, "what came over NATS is there", time.Minute, func() bool {
+		return bytes.Contains(r.p.must(http.StatusOK, "GET", "/api/v1/calls/"+call+"/transcript", nil).body, []byte("the fourth "+word))
+	})
+	r.p.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/end", nil)
+}
+
 // A customer asks that a call be forgotten: an administrator erases it, and within a minute it is in no file.
 func TestAnErasedCallIsForgotten(t *testing.T) {
 	t.Parallel()
@@ -56,24 +75,8 @@ func TestAnErasedCallIsForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	speak := func(call, word string) {
-		body := words(0, "the first "+word, "the second "+word, "the third "+word)
-		body["call"] = map[string]any{"label": "label " + word}
-		for _, u := range body["utterances"].([]map[string]any) {
-			u["speaker"] = word
-		}
-		user.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/utterances", body)
-		over := event("utterance", "over-nats-"+call, map[string]any{"callId": call, "speaker": word, "text": "the fourth " + word})
-		if err := publisher.publish(t.Context(), "asr", over); err != nil {
-			t.Fatal(err)
-		}
-		until(t, "what came over NATS is there", time.Minute, func() bool {
-			return bytes.Contains(user.must(http.StatusOK, "GET", "/api/v1/calls/"+call+"/transcript", nil).body, []byte("the fourth "+word))
-		})
-		user.must(http.StatusOK, "POST", "/api/v1/calls/"+call+"/end", nil)
-	}
-	speak("forgotten", eraseMarker)
-	speak("kept", "KeptWord")
+	publisher.speak("forgotten", eraseMarker)
+	publisher.speak("kept", "KeptWord")
 	result := user.finished(user.analyse("forgotten", prompt))
 	if !strings.Contains(result.Result.Text, eraseMarker) {
 		t.Fatalf("the result says nothing of the marker: %q", result.Result.Text)
