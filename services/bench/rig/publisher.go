@@ -55,7 +55,7 @@ func (p *Publisher) Append(ctx context.Context, caller, n, utterances int) error
 	req := &transcriptv1.AppendUtterancesRequest{CallId: call}
 	for i := range utterances {
 		req.Utterances = append(req.Utterances, &transcriptv1.NewUtterance{
-			UtteranceId: fmt.Sprint(n, ".", i), Speaker: "agent", Text: p.text,
+			UtteranceId: strconv.Itoa(n*utterances + i), Speaker: "agent", Text: p.text,
 		})
 	}
 	res, err := p.client.AppendUtterances(p.context(ctx), req)
