@@ -7,7 +7,7 @@ import (
 	"github.com/kikigaki/kikigaki/pkg/view"
 )
 
-// Ids that grow, as those of most publishers do, are in no list: a row for each was a tenth of what a streamed word cost.
+// Ids that grow, as those of most publishers do, are in no list: a row for each was an eighth of what a streamed word cost.
 // An entry whose id lies beyond every other of the call has its place by that alone. Only the newest such id of an event
 // has a row, by which the event is found, and an entry in it by reading them all.
 

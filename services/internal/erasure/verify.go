@@ -40,7 +40,8 @@ type Report struct {
 
 // Verify looks for what is left of erased calls in every file of a directory: in the records of the log's files, also
 // those that were removed and not overwritten, and in the rows of views, also those that lie in free pages or in views that
-// were put aside. In what publishers sent it looks for the ids of calls. The tombstones say which calls were erased; they and what bears no word of a call (the server's own index
+// were put aside. In what publishers sent it looks for the ids of calls. The tombstones say which calls were erased; they and
+// what bears no word of a call (the server's own index
 // of subjects) are passed over. It needs nobody to be running and disturbs nobody who is; a file that is replaced while it is
 // looked at is seen as it was. It holds one record at a time, and one line a finding. The error is the disk's or the
 // context's.
